@@ -1,0 +1,93 @@
+// Packets with descriptors over a local socket: client and paellad at the handshake, paellad and executor always.
+//
+// One packet is one message of spec/messages.spec behind its kind. SOCK_SEQPACKET keeps packets whole, and the other
+// side's end shows as an end of file, which is how each side learns that the other is gone.
+#ifndef PAELLA_IPC_CONTROL_SOCKET_H_
+#define PAELLA_IPC_CONTROL_SOCKET_H_
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ipc/shared_memory.h"
+#include "messages.h"
+
+namespace paella::ipc {
+
+inline constexpr std::size_t kMaxPacketBytes = 64 * 1024;
+inline constexpr std::size_t kMaxPacketFds = 4;
+
+struct Packet {
+  MessageKind kind{};
+  std::vector<std::byte> payload;
+  std::vector<Fd> fds;
+
+  // The packet's message, or nothing if it is of another kind or malformed.
+  template <typename Message>
+  std::optional<Message> As() const {
+    Message message;
+    if (kind != Message::kKind || !message.Decode(payload)) return std::nullopt;
+    return message;
+  }
+};
+
+enum class ReceiveStatus { kPacket, kTimeout, kClosed, kMalformed };
+
+struct Credentials {
+  pid_t pid;
+  uid_t uid;
+  gid_t gid;
+};
+
+// Owns a connected socket. Send is safe from many threads; Receive is for one.
+class ControlSocket {
+ public:
+  ControlSocket() = default;
+  explicit ControlSocket(Fd fd) : fd_(std::move(fd)) {}
+
+  // Connects to a daemon's socket. On failure errno tells why (ENOENT, ECONNREFUSED, EACCES...).
+  static std::optional<ControlSocket> Connect(const std::string& path);
+  static std::pair<Fd, Fd> Pair();
+
+  ControlSocket(ControlSocket&& other) noexcept : fd_(std::move(other.fd_)) {}
+  ControlSocket& operator=(ControlSocket&& other) noexcept {
+    fd_ = std::move(other.fd_);
+    return *this;
+  }
+
+  // False if the other side is gone or does not take packets any more.
+  template <typename Message>
+  bool Send(const Message& message, std::initializer_list<int> fds = {}) {
+    std::vector<std::byte> payload(message.EncodedSize());
+    message.Encode(payload);
+    return SendRaw(Message::kKind, payload, fds);
+  }
+
+  ReceiveStatus Receive(Packet& packet, std::chrono::milliseconds timeout);
+
+  // Whether the other side has closed or died; never waits.
+  bool PeerIsGone() const;
+  std::optional<Credentials> PeerCredentials() const;
+  int fd() const { return fd_.get(); }
+  bool valid() const { return fd_.valid(); }
+  void Close() { fd_.Reset(); }
+
+ private:
+  bool SendRaw(MessageKind kind, const std::vector<std::byte>& payload, std::initializer_list<int> fds);
+
+  Fd fd_;
+  std::mutex send_mutex_;
+};
+
+// A listening socket at `path` with `mode`; a stale file of a dead daemon is replaced, a live one is not.
+// On failure returns an invalid descriptor and says why in `error`.
+Fd ListenAt(const std::string& path, mode_t mode, std::string& error);
+
+}  // namespace paella::ipc
+
+#endif  // PAELLA_IPC_CONTROL_SOCKET_H_

@@ -1,0 +1,66 @@
+#include "ipc/shared_memory.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace paella::ipc {
+namespace {
+
+constexpr int kResizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
+
+// MAP_FIXED_NOREPLACE is only a hint to kernels before 4.17: what landed elsewhere is refused.
+std::span<std::byte> MapAt(std::uint64_t address, std::size_t size_bytes, int protection, int flags, int fd) {
+  if (address != 0) flags |= MAP_FIXED_NOREPLACE;
+  void* memory = mmap(reinterpret_cast<void*>(address), size_bytes, protection, flags, fd, 0);
+  if (memory == MAP_FAILED) return {};
+  if (address != 0 && reinterpret_cast<std::uint64_t>(memory) != address) {
+    munmap(memory, size_bytes);
+    errno = EEXIST;
+    return {};
+  }
+  return {static_cast<std::byte*>(memory), size_bytes};
+}
+
+}  // namespace
+
+void Fd::Reset(int fd) {
+  if (fd_ >= 0) close(fd_);
+  fd_ = fd;
+}
+
+Mapping Mapping::Shared(int fd, std::size_t size_bytes, std::uint64_t address) {
+  return Mapping(MapAt(address, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd));
+}
+
+Mapping Mapping::Inaccessible(std::uint64_t address, std::size_t size_bytes) {
+  return Mapping(MapAt(address, size_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1));
+}
+
+void Mapping::Reset() {
+  if (valid()) munmap(memory_.data(), memory_.size());
+  memory_ = {};
+}
+
+Fd MakeSealedMemory(const char* name, std::size_t size_bytes) {
+  Fd fd(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd.valid()) return fd;
+  if (ftruncate(fd.get(), static_cast<off_t>(size_bytes)) != 0 || fcntl(fd.get(), F_ADD_SEALS, kResizeSeals) != 0) {
+    const int error = errno;
+    fd.Reset();
+    errno = error;
+  }
+  return fd;
+}
+
+bool IsSealedMemory(int fd, std::size_t size_bytes) {
+  struct stat status;
+  const int seals = fcntl(fd, F_GET_SEALS);
+  return seals >= 0 && (seals & kResizeSeals) == kResizeSeals && fstat(fd, &status) == 0 &&
+         static_cast<std::size_t>(status.st_size) == size_bytes;
+}
+
+}  // namespace paella::ipc
