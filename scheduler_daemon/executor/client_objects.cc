@@ -1,0 +1,142 @@
+#include "scheduler_daemon/executor/client_objects.h"
+
+#include <iterator>
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+
+std::uint64_t WholePages(std::uint64_t bytes) { return (bytes + kPageBytes - 1) & ~(kPageBytes - 1); }
+
+void* HostPointer(std::uint64_t address) { return reinterpret_cast<void*>(address); }
+
+}  // namespace
+
+ClientObjects::ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes)
+    : driver_(driver), tenant_(tenant), arena_base_(arena_base), arena_(arena_base, arena_bytes, kPageBytes) {}
+
+ClientObjects::~ClientObjects() {
+  for (const auto& [number, event] : events_) driver_.cuEventDestroy(event);
+  for (const auto& [number, library] : libraries_) driver_.cuModuleUnload(library.module);
+  for (const auto& [address, size] : host_) driver_.cuMemHostUnregister(HostPointer(address));
+  for (const auto& [address, size] : device_) tenant_.memory.Free(address, tenant_.pending_commands == 0);
+}
+
+bool ClientObjects::Owns(std::uint64_t address, std::uint64_t size_bytes) const {
+  const std::lock_guard lock(mutex_);
+  auto range = ranges_.upper_bound(address);
+  if (range == ranges_.begin()) return false;
+  --range;
+  const std::uint64_t offset = address - range->first;
+  return offset <= range->second && size_bytes <= range->second - offset;
+}
+
+std::optional<KernelInfo> ClientObjects::FindKernel(std::uint64_t kernel) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = kernels_.find(kernel);
+  if (found == kernels_.end()) return std::nullopt;
+  return found->second;
+}
+
+CUevent ClientObjects::EventFor(std::uint64_t event) {
+  const std::lock_guard lock(mutex_);
+  CUevent& object = events_[event];
+  if (object == nullptr && driver_.cuEventCreate(&object, CU_EVENT_DEFAULT) != CUDA_SUCCESS) object = nullptr;
+  return object;
+}
+
+void ClientObjects::DestroyEvent(std::uint64_t event) {
+  const std::lock_guard lock(mutex_);
+  const auto found = events_.find(event);
+  if (found == events_.end()) return;
+  driver_.cuEventDestroy(found->second);  // the driver keeps it until what records it is done
+  events_.erase(found);
+}
+
+bool ClientObjects::AppendUpload(std::uint64_t upload, const std::vector<std::byte>& data) {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t total = data.size();
+  for (const auto& [number, bytes] : uploads_) total += bytes.size();
+  if (total > kMaxUploadBytes) return false;
+  auto& bytes = uploads_[upload];
+  bytes.insert(bytes.end(), data.begin(), data.end());
+  return true;
+}
+
+bool ClientObjects::ForgetDevice(std::uint64_t address) {
+  const std::lock_guard lock(mutex_);
+  return device_.erase(address) == 1 && ranges_.erase(address) == 1;
+}
+
+void ClientObjects::ReleaseDevice(std::uint64_t address) { tenant_.memory.Free(address, false); }
+
+CUresult ClientObjects::Handle(const ipc::AllocateDevice& call, ipc::AllocateDeviceReply& reply) {
+  const CUresult result = tenant_.memory.Allocate(call.size_bytes, reply.address);
+  if (result != CUDA_SUCCESS) return result;
+  const std::lock_guard lock(mutex_);
+  device_.emplace(reply.address, call.size_bytes);
+  ranges_.emplace(reply.address, call.size_bytes);
+  return CUDA_SUCCESS;
+}
+
+CUresult ClientObjects::Handle(const ipc::FreeDevice& call, ipc::FreeDeviceReply&) {
+  if (!ForgetDevice(call.address)) return CUDA_ERROR_INVALID_VALUE;
+  return tenant_.memory.Free(call.address, tenant_.pending_commands == 0);
+}
+
+CUresult ClientObjects::Handle(const ipc::AllocateHost& call, ipc::AllocateHostReply& reply) {
+  if (call.size_bytes == 0) return CUDA_ERROR_INVALID_VALUE;
+  std::optional<std::uint64_t> address;
+  {
+    const std::lock_guard lock(mutex_);
+    address = arena_.Allocate(call.size_bytes);
+  }
+  if (!address) return CUDA_ERROR_OUT_OF_MEMORY;
+  const CUresult result = driver_.cuMemHostRegister(HostPointer(*address), WholePages(call.size_bytes),
+                                                    CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP);
+  const std::lock_guard lock(mutex_);
+  if (result != CUDA_SUCCESS) {
+    arena_.Free(*address);
+    return result;
+  }
+  host_.emplace(*address, call.size_bytes);
+  ranges_.emplace(*address, call.size_bytes);
+  reply.address = *address;
+  return CUDA_SUCCESS;
+}
+
+CUresult ClientObjects::Handle(const ipc::FreeHost& call, ipc::FreeHostReply&) {
+  // The client waits for its own work first; one that does not gets its own commands' errors, nobody else's.
+  {
+    const std::lock_guard lock(mutex_);
+    if (host_.erase(call.address) == 0) return CUDA_ERROR_INVALID_VALUE;
+    ranges_.erase(call.address);
+  }
+  const CUresult result = driver_.cuMemHostUnregister(HostPointer(call.address));
+  const std::lock_guard lock(mutex_);
+  arena_.Free(call.address);
+  return result;
+}
+
+CUresult ClientObjects::Handle(const ipc::MemoryInfo&, ipc::MemoryInfoReply& reply) {
+  std::size_t total = 0;
+  const CUresult result = driver_.cuDeviceTotalMem(&total, 0);
+  reply.total_bytes = total;
+  reply.free_bytes = total - std::min<std::uint64_t>(total, tenant_.memory.used_bytes());
+  return result;
+}
+
+CUresult ClientObjects::Handle(const ipc::EventElapsed& call, ipc::EventElapsedReply& reply) {
+  CUevent start = nullptr;
+  CUevent end = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = events_.find(call.start); found != events_.end()) start = found->second;
+    if (const auto found = events_.find(call.end); found != events_.end()) end = found->second;
+  }
+  if (start == nullptr || end == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  return driver_.cuEventElapsedTime(&reply.milliseconds, start, end);
+}
+
+}  // namespace paella::scheduler_daemon

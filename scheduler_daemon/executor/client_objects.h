@@ -1,0 +1,113 @@
+// What one client owns on the GPU: memory, libraries and their kernels, events; and the answers to its calls.
+//
+// Numbers given to the client index tables of this client alone; nothing a client sends reaches the driver untranslated.
+// Handle(...) runs on the client's worker and may wait; the Find functions run on the dispatching thread and do not.
+// One lock guards the tables, and is never held across a driver call.
+#ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_OBJECTS_H_
+#define PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_OBJECTS_H_
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "messages.h"
+#include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/range_allocator.h"
+#include "scheduler_daemon/executor/tenant_memory.h"
+
+namespace paella::scheduler_daemon {
+
+// Shared by the clients of one tenant.
+struct Tenant {
+  std::string name;
+  std::uint32_t number;
+  TenantMemory memory;
+  // Commands read and not done, of all its clients: physical memory is unmapped only at 0.
+  std::atomic<std::uint64_t> pending_commands{0};
+  // Dispatching thread only.
+  std::uint64_t in_flight = 0;
+  std::uint64_t busy_since_ns = 0;
+  // Time in which at least one of its commands was on the GPU.
+  std::atomic<std::uint64_t> busy_ns{0};
+
+  Tenant(std::string tenant_name, std::uint32_t tenant_number, const Driver& driver, SlabSource& source,
+         std::uint64_t window_base, std::uint64_t window_bytes)
+      : name(std::move(tenant_name)), number(tenant_number), memory(driver, source, window_base, window_bytes) {}
+};
+
+struct KernelInfo {
+  CUfunction function;
+  std::uint64_t parameter_bytes;
+};
+
+class ClientObjects {
+ public:
+  // Total an upload may have: more than any image seen (notes: 29 MB), less than what would hurt the daemon.
+  static constexpr std::uint64_t kMaxUploadBytes = 1ull << 30;
+
+  ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes);
+  ~ClientObjects();  // gives everything back; nothing of it is in use on the GPU any more
+
+  // Whether [address, address + size) lies in one allocation or global of this client.
+  bool Owns(std::uint64_t address, std::uint64_t size_bytes) const;
+  std::optional<KernelInfo> FindKernel(std::uint64_t kernel) const;
+  // The event's driver object, made at first use.
+  CUevent EventFor(std::uint64_t event);
+  void DestroyEvent(std::uint64_t event);
+  // False: more than kMaxUploadBytes.
+  bool AppendUpload(std::uint64_t upload, const std::vector<std::byte>& data);
+  // Forgets the allocation for later commands and returns whether there was one.
+  bool ForgetDevice(std::uint64_t address);
+  void ReleaseDevice(std::uint64_t address);
+
+  CUresult Handle(const ipc::Ping&, ipc::PingReply&) { return CUDA_SUCCESS; }
+  CUresult Handle(const ipc::LibraryLoad& call, ipc::LibraryLoadReply& reply);
+  CUresult Handle(const ipc::LibraryUnload& call, ipc::LibraryUnloadReply& reply);
+  CUresult Handle(const ipc::LibraryKernels& call, ipc::LibraryKernelsReply& reply);
+  CUresult Handle(const ipc::LibraryGetKernel& call, ipc::LibraryGetKernelReply& reply);
+  CUresult Handle(const ipc::LibraryGetGlobal& call, ipc::LibraryGetGlobalReply& reply);
+  CUresult Handle(const ipc::KernelSetAttribute& call, ipc::KernelSetAttributeReply& reply);
+  CUresult Handle(const ipc::KernelOccupancy& call, ipc::KernelOccupancyReply& reply);
+  CUresult Handle(const ipc::KernelAvailableShared& call, ipc::KernelAvailableSharedReply& reply);
+  CUresult Handle(const ipc::KernelMaxClusters& call, ipc::KernelMaxClustersReply& reply);
+  CUresult Handle(const ipc::AllocateDevice& call, ipc::AllocateDeviceReply& reply);
+  CUresult Handle(const ipc::FreeDevice& call, ipc::FreeDeviceReply& reply);
+  CUresult Handle(const ipc::AllocateHost& call, ipc::AllocateHostReply& reply);
+  CUresult Handle(const ipc::FreeHost& call, ipc::FreeHostReply& reply);
+  CUresult Handle(const ipc::MemoryInfo& call, ipc::MemoryInfoReply& reply);
+  CUresult Handle(const ipc::EventElapsed& call, ipc::EventElapsedReply& reply);
+  CUresult Handle(const ipc::EncodeTensorMap& call, ipc::EncodeTensorMapReply& reply);
+
+ private:
+  struct Library {
+    CUmodule module;
+    std::unordered_map<std::string, std::uint64_t> kernels;
+    std::vector<std::uint64_t> globals;
+  };
+
+  CUmodule FindModule(std::uint64_t library) const;
+
+  const Driver& driver_;
+  Tenant& tenant_;
+  const std::uint64_t arena_base_;
+
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, std::uint64_t> ranges_;  // every allocation and global: address -> size
+  std::unordered_map<std::uint64_t, std::uint64_t> device_;  // address -> size, what cuMemAlloc gave
+  RangeAllocator arena_;
+  std::unordered_map<std::uint64_t, std::uint64_t> host_;
+  std::unordered_map<std::uint64_t, std::vector<std::byte>> uploads_;
+  std::unordered_map<std::uint64_t, Library> libraries_;
+  std::unordered_map<std::uint64_t, KernelInfo> kernels_;
+  std::unordered_map<std::uint64_t, CUevent> events_;
+  std::uint64_t next_number_ = 1;
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_OBJECTS_H_

@@ -1,0 +1,117 @@
+// One client in the executor: its channel, its streams, and everything it owns on the GPU.
+//
+//   ring ─▶ Poll (dispatching thread) ─▶ posts become commands in `streams`      ─▶ scheduler.h
+//                                     └▶ calls go to `worker` (may wait: loads, maps) ─▶ reply slot
+//
+// The record handlers check all that the client says before it becomes a command: stream, order, kernel number,
+// parameter size, and that each address belongs to the client. Failed checks of protocol end the client; what CUDA
+// would report as an asynchronous error becomes the client's sticky error.
+//
+// Dispatching thread: Poll, streams. Worker: the call handlers. Objects that both use are behind ClientObjects' lock.
+#ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_SESSION_H_
+#define PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_SESSION_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ipc/channel.h"
+#include "ipc/shared_memory.h"
+#include "messages.h"
+#include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/client_objects.h"
+#include "scheduler_daemon/executor/stream_table.h"
+#include "scheduler_daemon/executor/worker.h"
+
+namespace paella::scheduler_daemon {
+
+class ClientSession {
+ public:
+  struct Resources {
+    ipc::Mapping channel;
+    ipc::Mapping arena;
+    ipc::Fd doorbell;
+  };
+
+  ClientSession(const Driver& driver, CUcontext context, ipc::ClientAttach identity, Resources resources,
+                std::shared_ptr<Tenant> tenant);
+  ~ClientSession();  // after the client's last command is done
+
+  // Reads up to `limit` records. Returns how many there were.
+  std::size_t Poll(std::size_t limit, std::uint64_t& arrivals);
+
+  // Set once: why the client has to end, empty while it is well.
+  const std::string& broken() const { return broken_; }
+  void SetStickyError(CUresult result);
+  // Makes `completed` of the stream visible to the client.
+  void Publish(std::uint32_t stream);
+  // False if the client does not take callbacks out fast enough for the queue's size: try again.
+  bool PostCallback(const Command& command);
+
+  const ipc::ClientAttach& identity() const { return identity_; }
+  const ipc::Channel& channel() const { return channel_; }
+  int doorbell() const { return resources_.doorbell.get(); }
+  Tenant& tenant() { return *tenant_; }
+  StreamTable& streams() { return streams_; }
+  bool ready() const { return ready_.load(std::memory_order_acquire); }
+
+  std::atomic<std::uint64_t> launches{0};
+
+  // Handlers of posts, called by ipc::DispatchRecord.
+  void On(const ipc::StreamCreate& message);
+  void On(const ipc::StreamDestroy& message);
+  void On(const ipc::LaunchKernel& message);
+  void On(const ipc::Copy& message);
+  void On(const ipc::CopyFromStaging& message);
+  void On(const ipc::CopyToStaging& message);
+  void On(const ipc::CopyStrided& message);
+  void On(const ipc::Memset& message);
+  void On(const ipc::WaitForSequence& message);
+  void On(const ipc::HostCallback& message);
+  void On(const ipc::CallbackDone& message);
+  void On(const ipc::RecordTime& message);
+  void On(const ipc::EventDestroy& message);
+  void On(const ipc::FreeInOrder& message);
+  void On(const ipc::UploadChunk& message);
+
+  // Every call runs on the worker: ClientObjects::Handle(call, reply), then the answer.
+  template <typename Call>
+  void OnCall(std::uint32_t slot, const Call& call) {
+    if (slot >= ipc::kReplySlots) return Break("a call names a reply slot that does not exist");
+    worker_.Post([this, slot, call] {
+      typename ipc::ReplyOf<Call>::Type reply;
+      const CUresult result = objects_.Handle(call, reply);
+      std::vector<std::byte> payload(reply.EncodedSize());
+      reply.Encode(payload);
+      Answer(slot, result, payload);
+    });
+  }
+
+ private:
+  void Break(std::string reason);
+  void Answer(std::uint32_t slot, CUresult result, const std::vector<std::byte>& payload);
+  // Queues a GPU command; a failed check of its arguments (`valid` false) makes it an asynchronous error.
+  void Enqueue(std::uint32_t stream, std::uint64_t sequence, bool valid, std::function<CUresult(CUstream)> issue);
+  void EnqueueCommand(Command command);
+  const std::byte* Staging(std::uint64_t offset, std::uint64_t size_bytes) const;
+
+  const Driver& driver_;
+  const ipc::ClientAttach identity_;
+  Resources resources_;
+  const ipc::Channel channel_;
+  ipc::RingReader reader_;
+  std::shared_ptr<Tenant> tenant_;
+  ClientObjects objects_;
+  StreamTable streams_;
+  std::string broken_;
+  std::uint64_t* arrivals_ = nullptr;  // valid during Poll
+  std::uint64_t callback_tail_ = 0;    // ours; the shared one is for the client
+  std::vector<std::byte> record_;
+  std::atomic<bool> ready_{false};
+  Worker worker_;  // last: its thread uses everything above
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_SESSION_H_

@@ -1,0 +1,38 @@
+// One unit of work of one client's stream, from the moment its record was read and checked until it is done.
+#ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_COMMAND_H_
+#define PAELLA_SCHEDULER_DAEMON_EXECUTOR_COMMAND_H_
+
+#include <cuda.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace paella::scheduler_daemon {
+
+// A command of another stream of the same client that has to be done first.
+struct Dependency {
+  std::uint32_t stream;
+  std::uint64_t sequence;
+};
+
+struct Command {
+  enum class Kind : std::uint8_t {
+    kGpu,       // `issue` gives it to the driver
+    kMarker,    // nothing to do; holds a place in its stream's order
+    kCallback,  // the client runs a function, and the stream goes on when it says so
+  };
+
+  std::uint32_t stream = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t arrival = 0;   // counts all commands of all clients
+  Kind kind = Kind::kGpu;
+  std::uint64_t callback = 0;  // of kCallback
+  std::vector<Dependency> dependencies;
+  std::function<CUresult(CUstream)> issue;  // on the dispatching thread; must not wait
+  std::function<void()> on_completed;       // on the dispatching thread, may be empty; must not wait
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_EXECUTOR_COMMAND_H_

@@ -1,0 +1,113 @@
+#include "scheduler_daemon/executor/stream_table.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace paella::scheduler_daemon {
+
+StreamTable::StreamTable() : streams_(ipc::kMaxStreams) { streams_[kLegacy].exists = true; }
+
+bool StreamTable::Exists(std::uint32_t stream) const {
+  return stream < streams_.size() && streams_[stream].exists && !streams_[stream].destroyed;
+}
+
+bool StreamTable::Create(std::uint32_t stream, bool blocking, std::int32_t priority) {
+  if (stream >= streams_.size() || streams_[stream].exists) return false;
+  StreamQueue& queue = streams_[stream];
+  queue.exists = true;
+  queue.destroyed = false;
+  queue.blocking = blocking;
+  queue.priority = priority;
+  return true;
+}
+
+bool StreamTable::Destroy(std::uint32_t stream) {
+  if (stream == kLegacy || !Exists(stream)) return false;
+  StreamQueue& queue = streams_[stream];
+  queue.destroyed = !queue.idle();
+  queue.exists = queue.destroyed;
+  return true;
+}
+
+void StreamTable::AddLegacyRules(Command& command) const {
+  const auto depend_on = [&](std::uint32_t other) {
+    if (!streams_[other].idle()) command.dependencies.push_back({other, streams_[other].enqueued});
+  };
+  if (command.stream != kLegacy) {
+    if (streams_[command.stream].blocking) depend_on(kLegacy);
+    return;
+  }
+  for (const std::uint32_t other : active_) {
+    if (other != kLegacy && streams_[other].blocking) depend_on(other);
+  }
+}
+
+bool StreamTable::Enqueue(Command command) {
+  if (!Exists(command.stream)) return false;
+  StreamQueue& queue = streams_[command.stream];
+  if (command.sequence != queue.enqueued + 1) return false;
+  for (const Dependency& dependency : command.dependencies) {
+    if (dependency.stream >= streams_.size() || dependency.sequence > streams_[dependency.stream].enqueued) return false;
+  }
+  AddLegacyRules(command);
+  if (queue.idle()) active_.push_back(command.stream);
+  ++queue.enqueued;
+  queue.waiting.push_back(std::move(command));
+  return true;
+}
+
+bool StreamTable::HeadIsReady(std::uint32_t stream) const {
+  const StreamQueue& queue = streams_[stream];
+  if (queue.waiting.empty() || queue.awaits_callback) return false;
+  const Command& head = queue.waiting.front();
+  const bool needs_completion = head.kind == Command::Kind::kCallback;
+  if (needs_completion && queue.in_flight()) return false;
+  return std::ranges::all_of(head.dependencies, [&](const Dependency& dependency) {
+    const StreamQueue& other = streams_[dependency.stream];
+    return (needs_completion ? other.completed : other.dispatched) >= dependency.sequence;
+  });
+}
+
+std::vector<Dependency> StreamTable::Unfinished(const Command& head) const {
+  std::vector<Dependency> unfinished;
+  for (const Dependency& dependency : head.dependencies) {
+    if (dependency.stream != head.stream && streams_[dependency.stream].completed < dependency.sequence) {
+      unfinished.push_back(dependency);
+    }
+  }
+  return unfinished;
+}
+
+Command StreamTable::TakeHead(std::uint32_t stream) {
+  StreamQueue& queue = streams_[stream];
+  Command command = std::move(queue.waiting.front());
+  queue.waiting.pop_front();
+  queue.dispatched = command.sequence;
+  if (command.on_completed) queue.on_completed.emplace_back(command.sequence, std::move(command.on_completed));
+  return command;
+}
+
+void StreamTable::Complete(std::uint32_t stream, std::uint64_t sequence) {
+  StreamQueue& queue = streams_[stream];
+  queue.completed = std::max(queue.completed, std::min(sequence, queue.dispatched));
+  while (!queue.on_completed.empty() && queue.on_completed.front().first <= queue.completed) {
+    queue.on_completed.front().second();
+    queue.on_completed.pop_front();
+  }
+  if (!queue.idle()) return;
+  std::erase(active_, stream);
+  if (queue.destroyed) queue.exists = queue.destroyed = false;
+}
+
+void StreamTable::DropWaiting() {
+  const std::vector<std::uint32_t> streams = active_;
+  for (const std::uint32_t stream : streams) {
+    StreamQueue& queue = streams_[stream];
+    queue.waiting.clear();
+    queue.awaits_callback = false;
+    queue.enqueued = queue.dispatched;
+    if (queue.idle()) std::erase(active_, stream);
+  }
+}
+
+}  // namespace paella::scheduler_daemon

@@ -1,0 +1,84 @@
+// The software queues of one client: its streams, what waits in each, and CUDA's ordering rules between them.
+//
+// Knows no driver and no channel, so that the rules are testable alone. For each stream three positions only grow:
+//
+//   completed  ≤  dispatched  ≤  enqueued        (sequence numbers of its last command in that state)
+//
+// Legacy default stream (0): a command of it waits for all that blocking streams were given before it, and a command of
+// a blocking stream waits for all that stream 0 was given before it. Non-blocking streams do neither.
+//
+// Dispatching thread only.
+#ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_STREAM_TABLE_H_
+#define PAELLA_SCHEDULER_DAEMON_EXECUTOR_STREAM_TABLE_H_
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "ipc/channel.h"
+#include "scheduler_daemon/executor/command.h"
+
+namespace paella::scheduler_daemon {
+
+struct StreamQueue {
+  bool exists = false;
+  bool blocking = true;
+  bool destroyed = false;         // by the client; goes when its last command is done
+  bool awaits_callback = false;   // its head was handed to the client
+  std::int32_t priority = 0;
+  std::uint64_t enqueued = 0;
+  std::uint64_t dispatched = 0;
+  std::uint64_t completed = 0;
+  std::deque<Command> waiting;                     // dispatched + 1 ... enqueued
+  std::deque<std::pair<std::uint64_t, std::function<void()>>> on_completed;  // of dispatched commands
+
+  bool idle() const { return completed == enqueued; }
+  bool in_flight() const { return completed < dispatched; }
+};
+
+class StreamTable {
+ public:
+  static constexpr std::uint32_t kLegacy = 0;
+
+  StreamTable();
+
+  // False: the number is bad or in use.
+  [[nodiscard]] bool Create(std::uint32_t stream, bool blocking, std::int32_t priority);
+  [[nodiscard]] bool Destroy(std::uint32_t stream);
+
+  // Takes the command and adds what stream 0's rules demand to its dependencies. False: no such stream, a sequence out
+  // of turn, or a dependency on a command that was never enqueued: the client broke the protocol.
+  [[nodiscard]] bool Enqueue(Command command);
+
+  // Whether the stream's head may be given to the GPU now. Commands that it depends on are complete, or dispatched to
+  // a stream for which the GPU can keep the order (Unfinished() names those).
+  bool HeadIsReady(std::uint32_t stream) const;
+  // Dependencies of the head that are dispatched and not complete.
+  std::vector<Dependency> Unfinished(const Command& head) const;
+
+  // The head leaves the queue as dispatched.
+  Command TakeHead(std::uint32_t stream);
+
+  // Everything of the stream up to `sequence` is done (more than was dispatched is cut off).
+  void Complete(std::uint32_t stream, std::uint64_t sequence);
+
+  // Drops what was not dispatched, in all streams: the client is going away.
+  void DropWaiting();
+
+  StreamQueue& at(std::uint32_t stream) { return streams_[stream]; }
+  const StreamQueue& at(std::uint32_t stream) const { return streams_[stream]; }
+  // Streams with something waiting or in flight.
+  const std::vector<std::uint32_t>& active() const { return active_; }
+  bool idle() const { return active_.empty(); }
+
+ private:
+  bool Exists(std::uint32_t stream) const;
+  void AddLegacyRules(Command& command) const;
+
+  std::vector<StreamQueue> streams_;
+  std::vector<std::uint32_t> active_;
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_EXECUTOR_STREAM_TABLE_H_

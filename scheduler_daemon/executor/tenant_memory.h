@@ -1,0 +1,88 @@
+// Device memory of one tenant: slabs of physical memory, mapped into the tenant's window, and allocations inside them.
+//
+//   window  [ slab ][ slab ][      big allocation's own slab      ][ free addresses ...
+//
+// Small allocations share slabs of one size; one that fills half a slab or more gets a slab of its own. A slab that
+// becomes empty stays mapped for the next allocation, up to kMaxIdleBytes: mapping is what an allocation costs.
+// A slab is cleared when it is mapped, because another tenant may have had it.
+//
+// Called on the workers of the tenant's clients; thread-safe. Owns the mappings and the window's reservation.
+#ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANT_MEMORY_H_
+#define PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANT_MEMORY_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "ipc/shared_memory.h"
+#include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/range_allocator.h"
+
+namespace paella::scheduler_daemon {
+
+// Where physical memory comes from: paellad, which holds the handles (slab_broker.h), or a test.
+class SlabSource {
+ public:
+  virtual ~SlabSource() = default;
+
+  struct Slab {
+    std::uint64_t tag;
+    ipc::Fd memory;
+  };
+  // Waits for a bounded time. `result` says why there is none.
+  virtual std::optional<Slab> Take(std::uint64_t size_bytes, CUresult& result) = 0;
+  virtual void Return(std::uint64_t tag) = 0;
+};
+
+class TenantMemory {
+ public:
+  static constexpr std::uint64_t kSlabBytes = 32ull << 20;
+  static constexpr std::uint64_t kGranularityBytes = 2ull << 20;  // of physical memory, on every GPU so far
+  static constexpr std::uint64_t kAlignmentBytes = 512;
+  static constexpr std::uint64_t kMaxIdleBytes = 1ull << 30;
+
+  TenantMemory(const Driver& driver, SlabSource& source, std::uint64_t window_base, std::uint64_t window_bytes);
+  ~TenantMemory();
+  TenantMemory(const TenantMemory&) = delete;
+
+  // Takes the window's addresses from the driver. Anything but exactly these addresses is an error.
+  CUresult ReserveWindow();
+
+  CUresult Allocate(std::uint64_t size_bytes, std::uint64_t& address);
+
+  // `may_unmap`: no command of this tenant is queued or running, so an idle slab can be given back.
+  CUresult Free(std::uint64_t address, bool may_unmap);
+
+  std::uint64_t used_bytes() const;
+
+ private:
+  struct MappedSlab {
+    std::uint64_t tag;
+    std::uint64_t size_bytes;
+    CUmemGenericAllocationHandle handle;
+    RangeAllocator inside;
+  };
+  using Slabs = std::map<std::uint64_t, MappedSlab>;  // by address
+
+  CUresult MapNewSlab(std::uint64_t size_bytes, Slabs::iterator& slab);
+  CUresult Map(std::uint64_t address, std::uint64_t size_bytes, CUmemGenericAllocationHandle handle);
+  void Unmap(Slabs::iterator slab);
+
+  const Driver& driver_;
+  SlabSource& source_;
+  const std::uint64_t window_base_;
+  const std::uint64_t window_bytes_;
+  bool reserved_ = false;
+
+  mutable std::mutex mutex_;
+  RangeAllocator addresses_;
+  Slabs slabs_;
+  std::uint64_t idle_bytes_ = 0;  // of slabs without an allocation
+  std::uint64_t used_bytes_ = 0;
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANT_MEMORY_H_

@@ -1,0 +1,105 @@
+#include "scheduler_daemon/executor/stream_table.h"
+
+#include <gtest/gtest.h>
+
+namespace paella::scheduler_daemon {
+namespace {
+
+class StreamTableTest : public testing::Test {
+ protected:
+  bool Put(std::uint32_t stream, std::uint64_t sequence, std::vector<Dependency> dependencies = {},
+           Command::Kind kind = Command::Kind::kGpu) {
+    Command command;
+    command.stream = stream;
+    command.sequence = sequence;
+    command.kind = kind;
+    command.dependencies = std::move(dependencies);
+    return table_.Enqueue(std::move(command));
+  }
+
+  StreamTable table_;
+};
+
+TEST_F(StreamTableTest, OneStreamKeepsItsOrderAndBecomesIdle) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  ASSERT_TRUE(Put(1, 1));
+  ASSERT_TRUE(Put(1, 2));
+  ASSERT_TRUE(table_.HeadIsReady(1));
+  EXPECT_EQ(table_.TakeHead(1).sequence, 1u);
+  EXPECT_EQ(table_.TakeHead(1).sequence, 2u);
+  EXPECT_FALSE(table_.HeadIsReady(1));
+  table_.Complete(1, 1);
+  EXPECT_FALSE(table_.idle());
+  table_.Complete(1, 99);  // more than was dispatched
+  EXPECT_EQ(table_.at(1).completed, 2u);
+  EXPECT_TRUE(table_.idle());
+}
+
+TEST_F(StreamTableTest, TheLegacyStreamWaitsForBlockingStreamsAndTheyForIt) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  ASSERT_TRUE(table_.Create(2, false, 0));
+  ASSERT_TRUE(Put(1, 1));
+  ASSERT_TRUE(Put(2, 1));
+  ASSERT_TRUE(Put(0, 1));
+  ASSERT_TRUE(Put(1, 2));
+  ASSERT_TRUE(Put(2, 2));
+  EXPECT_FALSE(table_.HeadIsReady(0));
+  table_.TakeHead(1);
+  EXPECT_TRUE(table_.HeadIsReady(0));    // the GPU can keep the order from here on
+  EXPECT_FALSE(table_.HeadIsReady(1));
+  const Command legacy = table_.TakeHead(0);
+  ASSERT_EQ(table_.Unfinished(legacy).size(), 1u);
+  EXPECT_EQ(table_.Unfinished(legacy)[0].stream, 1u);
+  EXPECT_TRUE(table_.HeadIsReady(1));
+  table_.TakeHead(2);
+  EXPECT_TRUE(table_.HeadIsReady(2));  // non-blocking: stream 0 does not matter
+}
+
+TEST_F(StreamTableTest, ACallbackWaitsForCompletion) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  ASSERT_TRUE(Put(1, 1));
+  ASSERT_TRUE(Put(1, 2, {}, Command::Kind::kCallback));
+  table_.TakeHead(1);
+  EXPECT_FALSE(table_.HeadIsReady(1));
+  table_.Complete(1, 1);
+  EXPECT_TRUE(table_.HeadIsReady(1));
+}
+
+TEST_F(StreamTableTest, BrokenProtocolIsRefused) {
+  EXPECT_FALSE(Put(1, 1));  // no such stream
+  EXPECT_FALSE(table_.Create(ipc::kMaxStreams, true, 0));
+  EXPECT_FALSE(table_.Create(0, true, 0));
+  EXPECT_FALSE(table_.Destroy(0));
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  EXPECT_FALSE(table_.Create(1, true, 0));
+  EXPECT_FALSE(Put(1, 2));
+  EXPECT_FALSE(Put(1, 1, {{1, 7}}));
+  EXPECT_FALSE(Put(1, 1, {{ipc::kMaxStreams, 0}}));
+}
+
+TEST_F(StreamTableTest, ADestroyedStreamFinishesFirstAndItsNumberComesBack) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  ASSERT_TRUE(Put(1, 1));
+  ASSERT_TRUE(table_.Destroy(1));
+  EXPECT_FALSE(Put(1, 2));
+  EXPECT_FALSE(table_.Create(1, true, 0));
+  table_.TakeHead(1);
+  table_.Complete(1, 1);
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  EXPECT_TRUE(Put(1, 2));  // sequences go on
+}
+
+TEST_F(StreamTableTest, WhatWasNotDispatchedIsDropped) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  ASSERT_TRUE(Put(1, 1));
+  ASSERT_TRUE(Put(1, 2));
+  ASSERT_TRUE(Put(0, 1));
+  table_.TakeHead(1);
+  table_.DropWaiting();
+  EXPECT_FALSE(table_.idle());
+  table_.Complete(1, 1);
+  EXPECT_TRUE(table_.idle());
+}
+
+}  // namespace
+}  // namespace paella::scheduler_daemon
