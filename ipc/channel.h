@@ -37,8 +37,8 @@ inline constexpr std::size_t kStagingBytes = 16 << 20;
 struct ChannelHeader {
   // CUresult; once not 0 it stays. Stored by executor or paellad (release); every wait of the client looks at it.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> sticky_error;
-  // Written by the executor just before it sleeps, with a sequentially consistent fence on both sides: the client commits
-  // a record and then looks here; the executor stores 1 here and then looks at the ring. One of them sees the other.
+  // Set by the executor just before it sleeps: the client commits a record and then looks here; the executor sets 1 here
+  // and then looks at the ring. Both by read-modify-writes, so that one of them sees the other.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> daemon_sleeps;
   // Number of the client's threads that sleep on `news`. Same protocol as above, the other way round.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> client_sleepers;

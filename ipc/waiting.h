@@ -65,8 +65,7 @@ class ChannelWaiter {
   void SleepOnce(Done done) const {
     ChannelHeader& header = channel_.header();
     const std::uint32_t news = header.news.load(std::memory_order_acquire);
-    header.client_sleepers.fetch_add(1, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with Channel::AnnounceNews
+    header.client_sleepers.fetch_add(1, std::memory_order_acq_rel);  // pairs with Channel::AnnounceNews
     if (!done() && header.sticky_error.load(std::memory_order_acquire) == 0) FutexWait(header.news, news, kSliceOfSleep);
     header.client_sleepers.fetch_sub(1, std::memory_order_relaxed);
   }
