@@ -1,0 +1,184 @@
+// A neighbour: keeps the GPU busy with kernels of a chosen length, and checks the result of every one of them.
+#include <cuda.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <limits>
+#include <string>
+
+#include "examples/busy/pipeline.h"
+#include "examples/common/check.h"
+#include "examples/common/command_line.h"
+#include "examples/common/fail.h"
+#include "examples/common/gpu.h"
+#include "examples/common/json_output.h"
+
+extern "C" const unsigned long long busy_kernels[];
+
+namespace examples::busy {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+void RequestStop(int) { stop_requested = 1; }
+
+struct Options {
+  double seconds = 0;         // 0: no limit of time
+  std::uint64_t kernels = 0;  // 0: no limit of number
+  double microseconds = 200;
+  unsigned iterations = 0;  // 0: calibrate
+  unsigned blocks = 0;      // 0: one per multiprocessor
+  unsigned threads = 128;
+  unsigned streams = 1;
+  unsigned depth = 4;
+  std::string json;
+};
+
+void AddLimits(CLI::App& app, Options& options) {
+  app.add_option("--seconds", options.seconds, "Run for this long (5 if no limit is given)")
+      ->check(CLI::Range(0.001, 1e7));
+  app.add_option("--kernels", options.kernels, "Run this many kernels; with --seconds, what comes first")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
+}
+
+void AddShape(CLI::App& app, Options& options) {
+  auto* microseconds = app.add_option("--microseconds", options.microseconds, "Length of a kernel, approximately: a loop "
+                                      "count is calibrated for it at the start")
+                           ->capture_default_str()
+                           ->check(CLI::Range(1.0, 1e7));
+  app.add_option("--iterations", options.iterations, "The loop count itself: the same work on every run")
+      ->check(CLI::Range(1u, std::numeric_limits<unsigned>::max()))
+      ->excludes(microseconds);
+  app.add_option("--blocks", options.blocks, "Blocks of a kernel (default: one per multiprocessor)")
+      ->check(CLI::Range(1u, 65535u));
+  app.add_option("--threads", options.threads, "Threads of a block")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, kMaxThreads));
+  app.add_option("--streams", options.streams, "Streams, used in turn")->capture_default_str()->check(CLI::Range(1u, 128u));
+  app.add_option("--depth", options.depth, "Launches in flight on a stream before waiting for the oldest")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 1024u));
+}
+
+Options ParseOptions(int argc, char** argv) {
+  Options options;
+  CLI::App app{"Keeps the GPU busy with kernels of a chosen length and checks what they compute. SIGTERM ends it early."};
+  AddLimits(app, options);
+  AddShape(app, options);
+  app.add_option("--json", options.json, "Also write the summary as a line of JSON, to this file or '-'");
+  ParseOrExit(app, argc, argv);
+  if (options.seconds == 0 && options.kernels == 0) options.seconds = 5;
+  return options;
+}
+
+// Times single launches by CUDA events.
+class KernelTimer {
+ public:
+  KernelTimer(CUfunction function, Grid grid) : function_(function), grid_(grid), sums_(grid.blocks * sizeof(unsigned)) {
+    Check(cuEventCreate(&start_, CU_EVENT_DEFAULT), "cuEventCreate");
+    Check(cuEventCreate(&stop_, CU_EVENT_DEFAULT), "cuEventCreate");
+  }
+  ~KernelTimer() {
+    cuEventDestroy(start_);
+    cuEventDestroy(stop_);
+  }
+  KernelTimer(const KernelTimer&) = delete;
+  KernelTimer& operator=(const KernelTimer&) = delete;
+
+  // The shortest of three: what disturbs a measurement only lengthens it.
+  double Microseconds(unsigned iterations) const {
+    double best = Once(iterations);
+    for (int i = 0; i < 2; ++i) best = std::min(best, Once(iterations));
+    return best;
+  }
+
+ private:
+  double Once(unsigned iterations) const {
+    Check(cuEventRecord(start_, nullptr), "cuEventRecord");
+    Launch(function_, grid_, nullptr, sums_.address(), 0u, iterations);
+    Check(cuEventRecord(stop_, nullptr), "cuEventRecord");
+    Check(cuEventSynchronize(stop_), "cuEventSynchronize");
+    float milliseconds = 0;
+    Check(cuEventElapsedTime(&milliseconds, start_, stop_), "cuEventElapsedTime");
+    return milliseconds * 1e3;
+  }
+
+  CUfunction function_;
+  Grid grid_;
+  DeviceBuffer sums_;
+  CUevent start_ = nullptr;
+  CUevent stop_ = nullptr;
+};
+
+// The loop count whose kernel takes about `microseconds`. Doubles the count until a kernel is long enough to be told from
+// its launch, and takes the launch's share out by the difference of two lengths.
+unsigned Calibrate(const KernelTimer& timer, double microseconds) {
+  constexpr double kLongEnoughUs = 1000;
+  constexpr unsigned kMaxIterations = 1u << 30;
+  unsigned count = 64;
+  timer.Microseconds(count);  // The first launches may wait for the code to be loaded.
+  double shorter = timer.Microseconds(count);
+  double longer = timer.Microseconds(2 * count);
+  while (longer < kLongEnoughUs && 2 * count < kMaxIterations) {
+    count *= 2;
+    shorter = longer;
+    longer = timer.Microseconds(2 * count);
+  }
+  const double microseconds_each = std::max((longer - shorter) / count, 1e-6);
+  const double launch = std::max(0.0, longer - 2 * count * microseconds_each);
+  const double iterations = (microseconds - launch) / microseconds_each;
+  return static_cast<unsigned>(std::clamp(iterations, 1.0, 4e9));
+}
+
+// Returns the seconds from the first launch to the end of the last kernel.
+double RunUntilLimit(Pipeline& pipeline, const Options& options) {
+  const Clock::time_point start = Clock::now();
+  const auto elapsed = [&] { return Seconds(Clock::now() - start).count(); };
+  while (stop_requested == 0 && (options.kernels == 0 || pipeline.launched() < options.kernels) &&
+         (options.seconds == 0 || elapsed() < options.seconds)) {
+    pipeline.LaunchNext();
+  }
+  pipeline.Drain();
+  return elapsed();
+}
+
+void Report(const Pipeline& pipeline, double seconds, unsigned iterations, const Options& options) {
+  const char* checks = pipeline.wrong() == 0 ? "ok" : "WRONG";
+  std::printf("kernels=%llu seconds=%.3f checks=%s wrong=%llu iterations=%u\n",
+              static_cast<unsigned long long>(pipeline.launched()), seconds, checks,
+              static_cast<unsigned long long>(pipeline.wrong()), iterations);
+  WriteJsonLine({{"kernels", pipeline.launched()},
+                 {"seconds", seconds},
+                 {"checks", checks},
+                 {"wrong", pipeline.wrong()},
+                 {"iterations", iterations},
+                 {"kernels_per_second", static_cast<double>(pipeline.launched()) / seconds},
+                 {"stopped_by_signal", stop_requested != 0}},
+                options.json);
+}
+
+int Main(int argc, char** argv) {
+  const Options options = ParseOptions(argc, argv);
+  std::signal(SIGTERM, RequestStop);
+  std::signal(SIGINT, RequestStop);
+  const Gpu gpu(busy_kernels);
+  const CUfunction function = gpu.Function("Busy");
+  const unsigned multiprocessors = static_cast<unsigned>(gpu.Attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+  const Grid grid{options.blocks != 0 ? options.blocks : multiprocessors, options.threads};
+  const unsigned iterations =
+      options.iterations != 0 ? options.iterations : Calibrate(KernelTimer(function, grid), options.microseconds);
+  Pipeline pipeline(function, grid, iterations, options.streams, options.depth);
+  const double seconds = RunUntilLimit(pipeline, options);
+  Report(pipeline, seconds, iterations, options);
+  return pipeline.wrong() == 0 ? kExitOk : kExitWrongResult;
+}
+
+}  // namespace
+}  // namespace examples::busy
+
+int main(int argc, char** argv) { return examples::busy::Main(argc, argv); }
