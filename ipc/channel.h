@@ -27,6 +27,9 @@ namespace paella::ipc {
 // Of the channel, of the messages and of the control socket together. Both sides must have the same.
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
+// Bits of Hello's and Welcome's `features`: what a side knows that the other may be too old for.
+inline constexpr std::uint64_t kFeatureUnsupportedCalls = 1;  // the packet UnsupportedCall
+
 inline constexpr std::uint32_t kMaxStreams = 1024;
 inline constexpr std::uint32_t kReplySlots = 32;
 inline constexpr std::size_t kReplySlotBytes = 16384;

@@ -1,0 +1,167 @@
+// Allocating and freeing.
+#include "driver_api.h"
+#include "shim/client.h"
+#include "shim/tear_down.h"
+
+using namespace paella::shim;
+namespace ipc = paella::ipc;
+
+namespace {
+
+constexpr std::size_t kPitchAlignmentBytes = 512;  // the driver's on every GPU since Pascal
+
+CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_bytes, bool from_pool) {
+  ipc::AllocateDevice message;
+  message.size_bytes = size_bytes;
+  ipc::AllocateDeviceReply reply;
+  if (const CUresult result = client.submission.Call(message, reply); result != CUDA_SUCCESS) return result;
+  Allocation allocation;
+  allocation.base = reply.address;
+  allocation.size_bytes = size_bytes;
+  allocation.from_pool = from_pool;
+  allocation.context = current_context;
+  client.allocations.Add(allocation);
+  *address = reply.address;
+  return CUDA_SUCCESS;
+}
+
+CUresult AllocateHost(Client& client, std::uint64_t& address, std::size_t size_bytes, MemoryKind kind, unsigned flags) {
+  ipc::AllocateHost message;
+  message.size_bytes = size_bytes;
+  ipc::AllocateHostReply reply;
+  if (const CUresult result = client.submission.Call(message, reply); result != CUDA_SUCCESS) return result;
+  Allocation allocation;
+  allocation.base = reply.address;
+  allocation.size_bytes = size_bytes;
+  allocation.kind = kind;
+  allocation.host_flags = flags;
+  allocation.context = current_context;
+  client.allocations.Add(allocation);
+  address = reply.address;
+  return CUDA_SUCCESS;
+}
+
+CUresult AllocateHostFor(void** pp, std::size_t size_bytes, unsigned flags) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  constexpr unsigned kKnown =
+      CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
+  if (pp == nullptr || size_bytes == 0 || (flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
+  std::uint64_t address = 0;
+  const CUresult result = AllocateHost(*client, address, size_bytes, MemoryKind::kHost, flags);
+  if (result == CUDA_SUCCESS) *pp = reinterpret_cast<void*>(address);
+  return result;
+}
+
+// Freed memory may still be in use by what was posted, so everything is waited for first, as natively.
+CUresult Free(Client& client, const Allocation& allocation) {
+  if (const CUresult result = client.streams.SynchronizeAll(client.wait_style()); result != CUDA_SUCCESS) return result;
+  return GiveBack(client, allocation);
+}
+
+CUresult AllocateInOrder(CUdeviceptr* dptr, std::size_t size_bytes, CUmemoryPool pool, CUstream stream) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (client->streams.Find(stream) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (dptr == nullptr || size_bytes == 0 || pool != client->default_pool()) return CUDA_ERROR_INVALID_VALUE;
+  return AllocateDevice(*client, dptr, size_bytes, true);
+}
+
+}  // namespace
+
+CUresult paella_cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (dptr == nullptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
+  return AllocateDevice(*client, dptr, bytesize, false);
+}
+
+CUresult paella_cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
+                                   unsigned int ElementSizeBytes) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  const bool element_is_valid = ElementSizeBytes == 4 || ElementSizeBytes == 8 || ElementSizeBytes == 16;
+  if (dptr == nullptr || pPitch == nullptr || WidthInBytes == 0 || Height == 0 || !element_is_valid) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  std::size_t pitch, total;
+  if (__builtin_add_overflow(WidthInBytes, kPitchAlignmentBytes - 1, &pitch)) return CUDA_ERROR_INVALID_VALUE;
+  pitch &= ~(kPitchAlignmentBytes - 1);
+  if (__builtin_mul_overflow(pitch, Height, &total)) return CUDA_ERROR_INVALID_VALUE;
+  const CUresult result = AllocateDevice(*client, dptr, total, false);
+  if (result == CUDA_SUCCESS) *pPitch = pitch;
+  return result;
+}
+
+// Right, not migrating: pinned memory that both sides address.
+CUresult paella_cuMemAllocManaged(CUdeviceptr* dptr, size_t bytesize, unsigned int flags) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  const bool flags_are_valid = flags == CU_MEM_ATTACH_GLOBAL || flags == CU_MEM_ATTACH_HOST;
+  if (dptr == nullptr || bytesize == 0 || !flags_are_valid) return CUDA_ERROR_INVALID_VALUE;
+  std::uint64_t address = 0;
+  const CUresult result = AllocateHost(*client, address, bytesize, MemoryKind::kManaged, 0);
+  if (result == CUDA_SUCCESS) *dptr = address;
+  return result;
+}
+
+CUresult paella_cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
+  Client* client;
+  if (const CUresult result = Enter(client); result != CUDA_SUCCESS) return result;
+  return AllocateInOrder(dptr, bytesize, client->default_pool(), hStream);
+}
+
+CUresult paella_cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream) {
+  return AllocateInOrder(dptr, bytesize, pool, hStream);
+}
+
+CUresult paella_cuMemFree_v2(CUdeviceptr dptr) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (dptr == 0) return CUDA_SUCCESS;
+  const auto allocation = client->allocations.FindStart(dptr);
+  if (!allocation || allocation->kind == MemoryKind::kHost || allocation->kind == MemoryKind::kGlobal) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  return Free(*client, *allocation);
+}
+
+CUresult paella_cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  const Stream* const stream = client->streams.Find(hStream);
+  if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  const auto allocation = client->allocations.FindStart(dptr);
+  if (!allocation || allocation->kind != MemoryKind::kDevice) return CUDA_ERROR_INVALID_VALUE;
+  if (!client->allocations.Remove(dptr)) return CUDA_ERROR_INVALID_VALUE;
+  ipc::FreeInOrder message;
+  message.stream = stream->number;
+  message.address = dptr;
+  return client->submission.PostCommand(message);
+}
+
+CUresult paella_cuMemAllocHost_v2(void** pp, size_t bytesize) { return AllocateHostFor(pp, bytesize, 0); }
+
+CUresult paella_cuMemHostAlloc(void** pp, size_t bytesize, unsigned int Flags) {
+  return AllocateHostFor(pp, bytesize, Flags);
+}
+
+CUresult paella_cuMemFreeHost(void* p) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  const auto allocation = client->allocations.FindStart(reinterpret_cast<std::uintptr_t>(p));
+  if (!allocation || allocation->kind != MemoryKind::kHost) return CUDA_ERROR_INVALID_VALUE;
+  return Free(*client, *allocation);
+}
+
+CUresult paella_cuMemGetInfo_v2(size_t* free, size_t* total) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (free == nullptr || total == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  ipc::MemoryInfo message;
+  ipc::MemoryInfoReply reply;
+  if (const CUresult result = client->submission.Call(message, reply); result != CUDA_SUCCESS) return result;
+  *free = reply.free_bytes;
+  *total = reply.total_bytes;
+  return CUDA_SUCCESS;
+}

@@ -1,0 +1,216 @@
+// Questions about pointers and memory pools, answered from the local list of allocations.
+#include <cstring>
+
+#include "driver_api.h"
+#include "shim/client.h"
+#include "shim/unsupported.h"
+
+using namespace paella::shim;
+
+namespace {
+
+constexpr int kNoDevice = -2;  // the ordinal of an unknown pointer, as the driver gives it
+
+template <typename T>
+void Give(void* out, T value) {
+  std::memcpy(out, &value, sizeof value);
+}
+
+CUresult GiveAttribute(Client& client, void* data, CUpointer_attribute attribute, const Allocation& allocation) {
+  switch (attribute) {
+    case CU_POINTER_ATTRIBUTE_CONTEXT:
+      Give(data, allocation.context != nullptr ? allocation.context->handle : client.contexts.primary().handle);
+      break;
+    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
+      Give<unsigned>(data, allocation.kind == MemoryKind::kHost ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE);
+      break;
+    case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: Give<unsigned>(data, allocation.sync_memops); break;
+    case CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID:
+    case CU_POINTER_ATTRIBUTE_BUFFER_ID: Give<unsigned long long>(data, allocation.id); break;
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED: Give<unsigned>(data, allocation.kind == MemoryKind::kManaged); break;
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: Give<int>(data, 0); break;
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: Give<int>(data, 0); break;
+    case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE: Give<int>(data, 0); break;
+    case CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR:
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: Give<std::uint64_t>(data, allocation.base); break;
+    case CU_POINTER_ATTRIBUTE_MAPPING_SIZE:
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE: Give<std::size_t>(data, allocation.size_bytes); break;
+    case CU_POINTER_ATTRIBUTE_MAPPED: Give<int>(data, 1); break;
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: Give<std::uint64_t>(data, 0); break;
+    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: Give<int>(data, 0); break;
+    case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: Give<int>(data, CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE); break;
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
+      Give<CUmemoryPool>(data, allocation.from_pool ? client.default_pool() : nullptr);
+      break;
+    default: return UnsupportedForm("an attribute of cuPointerGetAttribute");
+  }
+  return CUDA_SUCCESS;
+}
+
+CUresult GiveAttributeOf(Client& client, void* data, CUpointer_attribute attribute, CUdeviceptr ptr,
+                         const Allocation& allocation) {
+  if (attribute == CU_POINTER_ATTRIBUTE_DEVICE_POINTER) {
+    Give<CUdeviceptr>(data, ptr);
+    return CUDA_SUCCESS;
+  }
+  if (attribute == CU_POINTER_ATTRIBUTE_HOST_POINTER) {
+    if (!allocation.IsHost()) return CUDA_ERROR_INVALID_VALUE;
+    Give<CUdeviceptr>(data, ptr);
+    return CUDA_SUCCESS;
+  }
+  return GiveAttribute(client, data, attribute, allocation);
+}
+
+bool IsKnown(CUpointer_attribute attribute) {
+  return attribute >= CU_POINTER_ATTRIBUTE_CONTEXT && attribute <= CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE;
+}
+
+// cuPointerGetAttributes of a pointer that nobody knows succeeds with nothing said, unlike the singular form.
+void GiveNothing(void* data, CUpointer_attribute attribute) {
+  switch (attribute) {
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: Give<int>(data, kNoDevice); break;
+    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
+    case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED:
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+    case CU_POINTER_ATTRIBUTE_MAPPED:
+    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE:
+    case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE:
+    case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: Give<unsigned>(data, 0); break;
+    default: Give<std::uint64_t>(data, 0);
+  }
+}
+
+CUresult EnterPool(Client*& client, CUmemoryPool pool) {
+  if (const CUresult result = Enter(client); result != CUDA_SUCCESS) return result;
+  return pool == client->default_pool() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+}  // namespace
+
+CUresult paella_cuPointerGetAttribute(void* data, CUpointer_attribute attribute, CUdeviceptr ptr) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (data == nullptr || !IsKnown(attribute)) return CUDA_ERROR_INVALID_VALUE;
+  const auto allocation = client->allocations.Find(ptr);
+  if (!allocation) return CUDA_ERROR_INVALID_VALUE;
+  return GiveAttributeOf(*client, data, attribute, ptr, *allocation);
+}
+
+CUresult paella_cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute* attributes, void** data,
+                                       CUdeviceptr ptr) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (attributes == nullptr || data == nullptr || numAttributes == 0) return CUDA_ERROR_INVALID_VALUE;
+  for (unsigned i = 0; i < numAttributes; ++i) {
+    if (data[i] == nullptr || !IsKnown(attributes[i])) return CUDA_ERROR_INVALID_VALUE;
+  }
+  const auto allocation = client->allocations.Find(ptr);
+  for (unsigned i = 0; i < numAttributes; ++i) {
+    // One that does not apply to this pointer is answered with nothing too: only the singular form fails.
+    if (!allocation || GiveAttributeOf(*client, data[i], attributes[i], ptr, *allocation) != CUDA_SUCCESS) {
+      GiveNothing(data[i], attributes[i]);
+    }
+  }
+  return CUDA_SUCCESS;
+}
+
+CUresult paella_cuPointerSetAttribute(const void* value, CUpointer_attribute attribute, CUdeviceptr ptr) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (value == nullptr || attribute != CU_POINTER_ATTRIBUTE_SYNC_MEMOPS) return CUDA_ERROR_INVALID_VALUE;
+  // Every synchronous form here is at least as synchronous as this asks for.
+  unsigned wanted = 0;
+  std::memcpy(&wanted, value, sizeof wanted);
+  return client->allocations.SetSyncMemops(ptr, wanted != 0) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+CUresult paella_cuMemGetAddressRange_v2(CUdeviceptr* pbase, size_t* psize, CUdeviceptr dptr) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  const auto allocation = client->allocations.Find(dptr);
+  if (!allocation) return CUDA_ERROR_NOT_FOUND;
+  if (pbase != nullptr) *pbase = allocation->base;
+  if (psize != nullptr) *psize = allocation->size_bytes;
+  return CUDA_SUCCESS;
+}
+
+CUresult paella_cuMemHostGetDevicePointer_v2(CUdeviceptr* pdptr, void* p, unsigned int Flags) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  const auto address = reinterpret_cast<std::uintptr_t>(p);
+  const auto allocation = client->allocations.Find(address);
+  if (pdptr == nullptr || Flags != 0 || !allocation || !allocation->IsHost()) return CUDA_ERROR_INVALID_VALUE;
+  *pdptr = address;
+  return CUDA_SUCCESS;
+}
+
+CUresult paella_cuMemHostGetFlags(unsigned int* pFlags, void* p) {
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  const auto allocation = client->allocations.Find(reinterpret_cast<std::uintptr_t>(p));
+  if (pFlags == nullptr || !allocation || allocation->kind != MemoryKind::kHost) return CUDA_ERROR_INVALID_VALUE;
+  *pFlags = allocation->host_flags | CU_MEMHOSTALLOC_DEVICEMAP;  // always so with unified addressing
+  return CUDA_SUCCESS;
+}
+
+CUresult paella_cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) {
+  Client* client;
+  if (const CUresult result = EnterPool(client, pool); result != CUDA_SUCCESS) return result;
+  if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  std::uint64_t used = 0;
+  switch (attr) {
+    case CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES:
+    case CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC:
+    case CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES: Give<int>(value, 1); return CUDA_SUCCESS;
+    case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD: Give<std::uint64_t>(value, client->pool_release_threshold_bytes); return CUDA_SUCCESS;
+    case CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT:
+    case CU_MEMPOOL_ATTR_USED_MEM_CURRENT:
+    case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH:
+    case CU_MEMPOOL_ATTR_USED_MEM_HIGH:
+      for (const Allocation& allocation : client->allocations.All()) {
+        if (allocation.from_pool) used += allocation.size_bytes;
+      }
+      Give<std::uint64_t>(value, used);
+      return CUDA_SUCCESS;
+    default: return CUDA_ERROR_INVALID_VALUE;
+  }
+}
+
+CUresult paella_cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) {
+  Client* client;
+  if (const CUresult result = EnterPool(client, pool); result != CUDA_SUCCESS) return result;
+  if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (attr == CU_MEMPOOL_ATTR_RELEASE_THRESHOLD) {
+    std::uint64_t threshold = 0;
+    std::memcpy(&threshold, value, sizeof threshold);
+    client->pool_release_threshold_bytes = threshold;
+  }
+  return CUDA_SUCCESS;  // the others steer a reuse that the daemon decides
+}
+
+CUresult paella_cuMemPoolGetAccess(CUmemAccess_flags* flags, CUmemoryPool memPool, CUmemLocation* location) {
+  Client* client;
+  if (const CUresult result = EnterPool(client, memPool); result != CUDA_SUCCESS) return result;
+  if (flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const bool own = location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id == 0;
+  *flags = own ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
+  return CUDA_SUCCESS;
+}
+
+CUresult paella_cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc* map, size_t count) {
+  Client* client;
+  if (const CUresult result = EnterPool(client, pool); result != CUDA_SUCCESS) return result;
+  if (map == nullptr && count != 0) return CUDA_ERROR_INVALID_VALUE;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool own = map[i].location.type == CU_MEM_LOCATION_TYPE_DEVICE && map[i].location.id == 0;
+    if (!own) return CUDA_ERROR_INVALID_DEVICE;
+    if (map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE) return CUDA_ERROR_INVALID_VALUE;  // its own device keeps it
+  }
+  return CUDA_SUCCESS;
+}
+
+CUresult paella_cuMemPoolTrimTo(CUmemoryPool pool, size_t) {
+  Client* client;
+  return EnterPool(client, pool);  // what is free already went back to the daemon
+}

@@ -1,0 +1,230 @@
+#include "shim/copies.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+namespace paella::shim {
+namespace {
+
+constexpr std::uint64_t kChunkBytes = 1 << 20;
+// How many chunks of a device-to-host copy are on their way at once: the GPU fills one while we empty another.
+constexpr std::size_t kChunksInFlight = 4;
+constexpr int kSpinsForStaging = 2000;
+
+// What is at an address. The host sees kPinned as well as the GPU does (managed memory too): a synchronous copy waits.
+enum class Reach { kDevice, kPinned, kPageable, kInvalid };
+
+Reach ReachOf(const Client& client, Place place, std::uint64_t address, std::uint64_t size_bytes) {
+  if (const auto allocation = client.allocations.FindRange(address, size_bytes)) {
+    if (allocation->IsHost()) return Reach::kPinned;
+    return place == Place::kHost ? Reach::kInvalid : Reach::kDevice;
+  }
+  if (place == Place::kDevice || address == 0 || client.OwnsAddress(address)) return Reach::kInvalid;
+  return Reach::kPageable;
+}
+
+void* HostPointer(std::uint64_t address) { return reinterpret_cast<void*>(address); }
+
+CUresult AllotStaging(Client& client, std::uint64_t size_bytes, StagingRange& range) {
+  for (int turn = 0;; ++turn) {
+    if (const auto allotted = client.staging.Allot(size_bytes)) {
+      range = *allotted;
+      return CUDA_SUCCESS;
+    }
+    if (const CUresult failure = client.submission.Failure(); failure != CUDA_SUCCESS) return failure;
+    if (turn < kSpinsForStaging) {
+      ipc::CpuRelax();
+      continue;
+    }
+    // Another thread's range is at the front, or work that takes long. A call also finds out whether the daemon lives.
+    ipc::PingReply pong;
+    ipc::Ping ping;
+    if (const CUresult result = client.submission.Call(ping, pong); result != CUDA_SUCCESS) return result;
+    usleep(100);
+  }
+}
+
+CUresult FromPageable(Client& client, const Stream& stream, std::uint64_t destination, const std::byte* source,
+                      std::uint64_t size_bytes) {
+  while (size_bytes != 0) {
+    const std::uint64_t piece = std::min(size_bytes, kChunkBytes);
+    StagingRange range;
+    if (const CUresult result = AllotStaging(client, piece, range); result != CUDA_SUCCESS) return result;
+    std::memcpy(client.channel.staging().data() + range.offset, source, piece);
+    ipc::CopyFromStaging message;
+    message.stream = stream.number;
+    message.destination = destination;
+    message.staging_offset = range.offset;
+    message.size_bytes = piece;
+    if (const CUresult posted = client.submission.PostCommand(message); posted != CUDA_SUCCESS) {
+      client.staging.FreeNow(range);
+      return posted;
+    }
+    client.staging.FreeAfter(range, stream.number, message.sequence);
+    source += piece;
+    destination += piece;
+    size_bytes -= piece;
+  }
+  return CUDA_SUCCESS;
+}
+
+// One chunk on its way to pageable memory.
+struct Fetch {
+  StagingRange range;
+  std::uint64_t sequence;
+  std::byte* destination;
+  std::uint64_t size_bytes;
+};
+
+CUresult Finish(Client& client, const Stream& stream, const Fetch& fetch) {
+  const CUresult result = client.submission.WaitFor(stream.number, fetch.sequence, client.wait_style());
+  if (result != CUDA_SUCCESS) return result;
+  std::memcpy(fetch.destination, client.channel.staging().data() + fetch.range.offset, fetch.size_bytes);
+  client.staging.FreeNow(fetch.range);
+  return CUDA_SUCCESS;
+}
+
+CUresult ToPageable(Client& client, const Stream& stream, std::byte* destination, std::uint64_t source,
+                    std::uint64_t size_bytes) {
+  Fetch fetches[kChunksInFlight];
+  std::size_t begun = 0, finished = 0;
+  CUresult result = CUDA_SUCCESS;
+  while (result == CUDA_SUCCESS && (size_bytes != 0 || finished != begun)) {
+    if (size_bytes == 0 || begun - finished == kChunksInFlight) {
+      result = Finish(client, stream, fetches[finished++ % kChunksInFlight]);
+      continue;
+    }
+    const std::uint64_t piece = std::min(size_bytes, kChunkBytes);
+    Fetch& fetch = fetches[begun % kChunksInFlight];
+    fetch.destination = destination;
+    fetch.size_bytes = piece;
+    result = AllotStaging(client, piece, fetch.range);
+    if (result != CUDA_SUCCESS) break;
+    ipc::CopyToStaging message;
+    message.stream = stream.number;
+    message.source = source;
+    message.staging_offset = fetch.range.offset;
+    message.size_bytes = piece;
+    result = client.submission.PostCommand(message);
+    fetch.sequence = message.sequence;
+    ++begun;
+    destination += piece;
+    source += piece;
+    size_bytes -= piece;
+  }
+  return result;  // after a failure nothing is staged any more, so the ranges of what was begun do not matter
+}
+
+CUresult WaitForStream(Client& client, const Stream& stream) {
+  return client.streams.Synchronize(stream, client.wait_style());
+}
+
+// Posts what the GPU does alone, and waits for just that if the host looks at the bytes next.
+template <typename Message>
+CUresult PostGpuCopy(Client& client, Message& message, bool wait) {
+  if (const CUresult posted = client.submission.PostCommand(message); posted != CUDA_SUCCESS) return posted;
+  if (!wait) return CUDA_SUCCESS;
+  const CUresult result = client.submission.WaitFor(message.stream, message.sequence, client.wait_style());
+  return result != CUDA_SUCCESS ? result : client.submission.Failure();
+}
+
+CUresult GpuCopy(Client& client, const Stream& stream, const Copy& copy, bool wait) {
+  ipc::Copy message;
+  message.stream = stream.number;
+  message.destination = copy.destination;
+  message.source = copy.source;
+  message.size_bytes = copy.size_bytes;
+  return PostGpuCopy(client, message, wait);
+}
+
+bool IsLinear(const StridedCopy& copy) {
+  const bool rows = copy.height_rows == 1 || (copy.destination_pitch_bytes == copy.width_bytes &&
+                                              copy.source_pitch_bytes == copy.width_bytes);
+  const std::uint64_t slice = copy.width_bytes * copy.height_rows;
+  return rows && (copy.depth_slices == 1 ||
+                  (copy.destination_slice_bytes == slice && copy.source_slice_bytes == slice));
+}
+
+// From the first byte to the last; nothing if no memory can be that large.
+std::optional<std::uint64_t> Extent(std::uint64_t pitch, std::uint64_t slice, const StridedCopy& copy) {
+  std::uint64_t slices, rows, extent;
+  if (__builtin_mul_overflow(copy.depth_slices - 1, slice, &slices) ||
+      __builtin_mul_overflow(copy.height_rows - 1, pitch, &rows) || __builtin_add_overflow(slices, rows, &extent) ||
+      __builtin_add_overflow(extent, copy.width_bytes, &extent)) {
+    return std::nullopt;
+  }
+  return extent;
+}
+
+// Row by row: right for every mixture of memories, and only used where one side is pageable.
+CUresult CopyRows(Client& client, const Stream& stream, const StridedCopy& copy, bool synchronous) {
+  for (std::uint64_t slice = 0; slice < copy.depth_slices; ++slice) {
+    for (std::uint64_t row = 0; row < copy.height_rows; ++row) {
+      Copy part = copy.corner;
+      part.destination += slice * copy.destination_slice_bytes + row * copy.destination_pitch_bytes;
+      part.source += slice * copy.source_slice_bytes + row * copy.source_pitch_bytes;
+      part.size_bytes = copy.width_bytes;
+      if (const CUresult result = PostCopy(client, stream, part, synchronous); result != CUDA_SUCCESS) return result;
+    }
+  }
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult PostCopy(Client& client, const Stream& stream, const Copy& copy, bool synchronous) {
+  if (copy.size_bytes == 0) return CUDA_SUCCESS;
+  const Reach destination = ReachOf(client, copy.destination_place, copy.destination, copy.size_bytes);
+  const Reach source = ReachOf(client, copy.source_place, copy.source, copy.size_bytes);
+  if (destination == Reach::kInvalid || source == Reach::kInvalid) return CUDA_ERROR_INVALID_VALUE;
+  if (destination == Reach::kPageable && source == Reach::kPageable) {
+    if (const CUresult result = WaitForStream(client, stream); result != CUDA_SUCCESS) return result;
+    std::memmove(HostPointer(copy.destination), HostPointer(copy.source), copy.size_bytes);
+    return CUDA_SUCCESS;
+  }
+  if (source == Reach::kPageable) {
+    const auto* from = static_cast<const std::byte*>(HostPointer(copy.source));
+    return FromPageable(client, stream, copy.destination, from, copy.size_bytes);
+  }
+  if (destination == Reach::kPageable) {
+    auto* to = static_cast<std::byte*>(HostPointer(copy.destination));
+    return ToPageable(client, stream, to, copy.source, copy.size_bytes);
+  }
+  const bool host_is_involved = destination == Reach::kPinned || source == Reach::kPinned;
+  return GpuCopy(client, stream, copy, synchronous && host_is_involved);
+}
+
+CUresult PostStridedCopy(Client& client, const Stream& stream, const StridedCopy& copy, bool synchronous) {
+  if (copy.width_bytes == 0 || copy.height_rows == 0 || copy.depth_slices == 0) return CUDA_SUCCESS;
+  const auto destination_bytes = Extent(copy.destination_pitch_bytes, copy.destination_slice_bytes, copy);
+  const auto source_bytes = Extent(copy.source_pitch_bytes, copy.source_slice_bytes, copy);
+  if (!destination_bytes || !source_bytes) return CUDA_ERROR_INVALID_VALUE;
+  if (IsLinear(copy)) {
+    Copy linear = copy.corner;
+    linear.size_bytes = copy.width_bytes * copy.height_rows * copy.depth_slices;
+    return PostCopy(client, stream, linear, synchronous);
+  }
+  const Copy& corner = copy.corner;
+  const Reach destination = ReachOf(client, corner.destination_place, corner.destination, *destination_bytes);
+  const Reach source = ReachOf(client, corner.source_place, corner.source, *source_bytes);
+  if (destination == Reach::kInvalid || source == Reach::kInvalid) return CUDA_ERROR_INVALID_VALUE;
+  if (destination == Reach::kPageable || source == Reach::kPageable) return CopyRows(client, stream, copy, synchronous);
+  ipc::CopyStrided message;
+  message.stream = stream.number;
+  message.destination = corner.destination;
+  message.source = corner.source;
+  message.destination_pitch_bytes = copy.destination_pitch_bytes;
+  message.source_pitch_bytes = copy.source_pitch_bytes;
+  message.destination_slice_bytes = copy.destination_slice_bytes;
+  message.source_slice_bytes = copy.source_slice_bytes;
+  message.width_bytes = copy.width_bytes;
+  message.height_rows = copy.height_rows;
+  message.depth_slices = copy.depth_slices;
+  const bool host_is_involved = destination == Reach::kPinned || source == Reach::kPinned;
+  return PostGpuCopy(client, message, synchronous && host_is_involved);
+}
+
+}  // namespace paella::shim

@@ -1,0 +1,38 @@
+// Copies between any two of: device memory, pinned host memory, and memory that the GPU cannot address, whose bytes pass
+// through the staging area. Any thread. Owns nothing.
+#ifndef PAELLA_SHIM_COPIES_H_
+#define PAELLA_SHIM_COPIES_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "shim/client.h"
+
+namespace paella::shim {
+
+// What a function's name says about an address; kAny: what it is decides.
+enum class Place { kDevice, kHost, kAny };
+
+struct Copy {
+  Place destination_place = Place::kAny;
+  std::uint64_t destination = 0;
+  Place source_place = Place::kAny;
+  std::uint64_t source = 0;
+  std::uint64_t size_bytes = 0;
+};
+
+// A box of rows and slices on each side.
+struct StridedCopy {
+  Copy corner;  // its size_bytes is not used
+  std::uint64_t destination_pitch_bytes = 0, source_pitch_bytes = 0;
+  std::uint64_t destination_slice_bytes = 0, source_slice_bytes = 0;
+  std::uint64_t width_bytes = 0, height_rows = 1, depth_slices = 1;
+};
+
+// `synchronous`: the form without Async, which returns when host memory may be used again.
+CUresult PostCopy(Client& client, const Stream& stream, const Copy& copy, bool synchronous);
+CUresult PostStridedCopy(Client& client, const Stream& stream, const StridedCopy& copy, bool synchronous);
+
+}  // namespace paella::shim
+
+#endif  // PAELLA_SHIM_COPIES_H_

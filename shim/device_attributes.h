@@ -1,0 +1,16 @@
+// What the device can do natively and cannot do through this shim: programs ask for the attribute before they call the
+// function, and must hear no. Owns nothing.
+#ifndef PAELLA_SHIM_DEVICE_ATTRIBUTES_H_
+#define PAELLA_SHIM_DEVICE_ATTRIBUTES_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace paella::shim {
+
+// `attributes`: the value of each CUdevice_attribute, by number, as the daemon's driver tells it.
+void HideWhatTheShimLacks(std::vector<std::int32_t>& attributes);
+
+}  // namespace paella::shim
+
+#endif  // PAELLA_SHIM_DEVICE_ATTRIBUTES_H_

@@ -1,0 +1,121 @@
+#include "shim/events.h"
+
+namespace paella::shim {
+namespace {
+
+constexpr int kSequenceBits = 54;
+static_assert(ipc::kMaxStreams <= 1u << (64 - kSequenceBits));
+
+std::uint64_t Point(std::uint32_t stream, std::uint64_t sequence) {
+  return static_cast<std::uint64_t>(stream) << kSequenceBits | sequence;
+}
+std::uint32_t StreamOf(std::uint64_t point) { return static_cast<std::uint32_t>(point >> kSequenceBits); }
+std::uint64_t SequenceOf(std::uint64_t point) { return point & ((std::uint64_t{1} << kSequenceBits) - 1); }
+
+}  // namespace
+
+CUevent Events::Create(unsigned flags) {
+  Event* event = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      event = spare_.back();
+      spare_.pop_back();
+    }
+  }
+  if (event == nullptr) event = new Event;
+  event->flags = flags;
+  event->number = next_number_.fetch_add(1, std::memory_order_relaxed);
+  event->recorded = false;
+  event->point = 0;
+  const auto handle = reinterpret_cast<CUevent>(event);
+  by_handle_.Insert(handle, event);
+  return handle;
+}
+
+CUresult Events::Destroy(CUevent handle) {
+  Event* const event = by_handle_.Erase(handle);
+  if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  CUresult result = CUDA_SUCCESS;
+  if (event->HasTiming() && event->recorded) {
+    ipc::EventDestroy message;
+    message.event = event->number;
+    result = submission_.Post(message);
+  }
+  const std::lock_guard lock(mutex_);
+  spare_.push_back(event);
+  return result;
+}
+
+CUresult Events::PostMarker(const Stream& stream, std::uint64_t& sequence) {
+  ipc::WaitForSequence marker;  // for nothing: sequence 0 of a stream is always complete
+  marker.stream = stream.number;
+  const CUresult posted = submission_.PostCommand(marker);
+  sequence = marker.sequence;
+  return posted;
+}
+
+CUresult Events::Record(Event& event, const Stream& stream) {
+  std::uint64_t sequence = 0;
+  CUresult result = CUDA_SUCCESS;
+  // The legacy stream and the blocking streams wait for each other at each command: there the end of the last command is
+  // not the whole story, and a command of its own is.
+  const bool last_command_tells_all =
+      stream.number != kLegacyStream &&
+      (!stream.IsBlocking() || submission_.IsComplete(kLegacyStream, submission_.Posted(kLegacyStream)));
+  if (event.HasTiming()) {
+    ipc::RecordTime message;
+    message.stream = stream.number;
+    message.event = event.number;
+    result = submission_.PostCommand(message);
+    sequence = message.sequence;
+  } else if (last_command_tells_all) {
+    result = submission_.Failure();
+    sequence = submission_.Posted(stream.number);
+  } else {
+    result = PostMarker(stream, sequence);
+  }
+  if (result != CUDA_SUCCESS) return result;
+  event.point.store(Point(stream.number, sequence), std::memory_order_release);
+  event.recorded.store(true, std::memory_order_release);
+  return CUDA_SUCCESS;
+}
+
+bool Events::IsComplete(const Event& event) const {
+  const std::uint64_t point = event.point.load(std::memory_order_acquire);
+  return submission_.IsComplete(StreamOf(point), SequenceOf(point));
+}
+
+CUresult Events::Synchronize(const Event& event, ipc::WaitStyle style) {
+  const std::uint64_t point = event.point.load(std::memory_order_acquire);
+  const CUresult result = submission_.WaitFor(StreamOf(point), SequenceOf(point), style);
+  return result != CUDA_SUCCESS ? result : submission_.Failure();
+}
+
+CUresult Events::MakeWait(const Stream& stream, const Event& event) {
+  const std::uint64_t point = event.point.load(std::memory_order_acquire);
+  if (StreamOf(point) == stream.number || submission_.IsComplete(StreamOf(point), SequenceOf(point))) {
+    return submission_.Failure();
+  }
+  ipc::WaitForSequence message;
+  message.stream = stream.number;
+  message.other_stream = StreamOf(point);
+  message.other_sequence = SequenceOf(point);
+  return submission_.PostCommand(message);
+}
+
+CUresult Events::ElapsedTime(const Event& start, const Event& end, float& milliseconds) {
+  for (const Event* event : {&start, &end}) {
+    if (!event->HasTiming() || !event->recorded) return CUDA_ERROR_INVALID_HANDLE;
+  }
+  if (!IsComplete(start) || !IsComplete(end)) return CUDA_ERROR_NOT_READY;
+  ipc::EventElapsed message;
+  message.start = start.number;
+  message.end = end.number;
+  ipc::EventElapsedReply reply;
+  const CUresult result = submission_.Call(message, reply);
+  if (result == CUDA_SUCCESS) milliseconds = reply.milliseconds;
+  return result;
+}
+
+}  // namespace paella::shim

@@ -1,0 +1,149 @@
+#include "shim/streams.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "shim/client.h"
+#include "shim/entries.h"
+
+namespace paella::shim {
+namespace {
+
+thread_local constinit CUstream per_thread_stream = nullptr;
+
+// Destroys a thread's default stream with the thread.
+pthread_key_t ThreadExitKey() {
+  static const pthread_key_t key = [] {
+    pthread_key_t made{};
+    pthread_key_create(&made, [](void* handle) {
+      per_thread_stream = nullptr;  // a later exit handler of this thread may want another one
+      if (Client* client = ready_client.load(std::memory_order_acquire)) {
+        client->streams.Destroy(static_cast<CUstream>(handle));
+      }
+    });
+    return made;
+  }();
+  return key;
+}
+
+}  // namespace
+
+thread_local constinit bool null_stream_is_per_thread = false;
+
+Stream* Streams::Find(CUstream handle) {
+  switch (reinterpret_cast<std::uintptr_t>(handle)) {
+    case 0: return null_stream_is_per_thread ? PerThreadStream() : &legacy_;
+    case 1: return &legacy_;          // CU_STREAM_LEGACY
+    case 2: return PerThreadStream();  // CU_STREAM_PER_THREAD
+    default: return by_handle_.Find(handle);
+  }
+}
+
+Stream* Streams::PerThreadStream() noexcept try {
+  if (per_thread_stream == nullptr) {
+    // Of no context: it goes with its thread.
+    if (Create(CU_STREAM_DEFAULT, 0, nullptr, per_thread_stream) != CUDA_SUCCESS) return nullptr;
+    pthread_setspecific(ThreadExitKey(), per_thread_stream);
+  }
+  return by_handle_.Find(per_thread_stream);
+} catch (...) {  // no host memory: launches come here without a net
+  return nullptr;
+}
+
+bool Streams::TakeNumber(std::uint32_t& number) {
+  // A number is used again only when its last command is done: then nothing can take new commands for old ones.
+  const auto free = std::find_if(free_numbers_.begin(), free_numbers_.end(), [this](std::uint32_t candidate) {
+    return submission_.IsComplete(candidate, submission_.Posted(candidate));
+  });
+  if (free != free_numbers_.end()) {
+    number = *free;
+    free_numbers_.erase(free);
+    return true;
+  }
+  number = numbers_used_.load(std::memory_order_relaxed);
+  if (number == ipc::kMaxStreams) return false;
+  numbers_used_.store(number + 1, std::memory_order_release);
+  return true;
+}
+
+CUresult Streams::Create(unsigned flags, int priority, Context* context, CUstream& handle) {
+  Stream* stream = nullptr;
+  ipc::StreamCreate message;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!TakeNumber(message.stream)) return CUDA_ERROR_OUT_OF_MEMORY;
+    if (spare_.empty()) {
+      stream = new Stream;
+    } else {
+      stream = spare_.back();
+      spare_.pop_back();
+    }
+    non_blocking_[message.stream] = (flags & CU_STREAM_NON_BLOCKING) != 0;
+  }
+  message.flags = flags;
+  message.priority = priority;
+  *stream = {message.stream, flags, priority, next_id_.fetch_add(1, std::memory_order_relaxed), context};
+  const CUresult posted = submission_.Post(message);
+  if (posted != CUDA_SUCCESS) return posted;
+  handle = reinterpret_cast<CUstream>(stream);
+  by_handle_.Insert(handle, stream);
+  return CUDA_SUCCESS;
+}
+
+CUresult Streams::Destroy(CUstream handle) {
+  if (reinterpret_cast<std::uintptr_t>(handle) <= 2) return CUDA_ERROR_INVALID_HANDLE;
+  Stream* const stream = by_handle_.Erase(handle);
+  if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  ipc::StreamDestroy message;
+  message.stream = stream->number;
+  const CUresult posted = submission_.Post(message);
+  const std::lock_guard lock(mutex_);
+  free_numbers_.push_back(stream->number);
+  spare_.push_back(stream);
+  return posted;
+}
+
+void Streams::DestroyAllOf(const Context& context) {
+  for (const Stream* stream : by_handle_.All()) {
+    if (stream->context == &context) Destroy(reinterpret_cast<CUstream>(const_cast<Stream*>(stream)));
+  }
+}
+
+bool Streams::IsDone(const Stream& stream) const {
+  if (stream.number != kLegacyStream) return submission_.IsComplete(stream.number, submission_.Posted(stream.number));
+  const std::uint32_t used = numbers_used_.load(std::memory_order_acquire);
+  for (std::uint32_t number = 0; number < used; ++number) {
+    if (IsCoveredByLegacy(number) && !submission_.IsComplete(number, submission_.Posted(number))) return false;
+  }
+  return true;
+}
+
+template <typename Covered>
+CUresult Streams::WaitForEach(ipc::WaitStyle style, Covered covered) {
+  // All the ends first: work that other threads post meanwhile is not waited for.
+  const std::uint32_t used = numbers_used_.load(std::memory_order_acquire);
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> ends;
+  for (std::uint32_t number = 0; number < used; ++number) {
+    const std::uint64_t posted = submission_.Posted(number);
+    if (covered(number) && !submission_.IsComplete(number, posted)) ends.emplace_back(number, posted);
+  }
+  for (const auto& [number, posted] : ends) {
+    if (const CUresult result = submission_.WaitFor(number, posted, style); result != CUDA_SUCCESS) return result;
+  }
+  return submission_.Failure();
+}
+
+CUresult Streams::Synchronize(const Stream& stream, ipc::WaitStyle style) {
+  if (stream.number == kLegacyStream) {
+    return WaitForEach(style, [this](std::uint32_t number) { return IsCoveredByLegacy(number); });
+  }
+  const CUresult result = submission_.WaitFor(stream.number, submission_.Posted(stream.number), style);
+  return result != CUDA_SUCCESS ? result : submission_.Failure();
+}
+
+CUresult Streams::SynchronizeAll(ipc::WaitStyle style) {
+  return WaitForEach(style, [](std::uint32_t) { return true; });
+}
+
+}  // namespace paella::shim

@@ -1,0 +1,108 @@
+#include "shim/submission.h"
+
+#include <unistd.h>
+
+#include <bit>
+#include <cstring>
+#include <ctime>
+
+#include "ipc/futex.h"
+#include "shim/log.h"
+
+namespace paella::shim {
+namespace {
+
+static_assert(ipc::kReplySlots == 32, "the free slots are one 32-bit word");
+
+constexpr int kSpinsForRoom = 2000;
+constexpr std::chrono::milliseconds kSliceForRoom{1};
+constexpr int kSlicesPerLook = 100;  // how often a long wait asks whether the daemon lives
+
+}  // namespace
+
+bool Submission::DaemonIsAlive() {
+  if (!socket_.PeerIsGone()) return true;
+  int none = CUDA_SUCCESS;
+  if (failure_.compare_exchange_strong(none, CUDA_ERROR_DEVICE_UNAVAILABLE, std::memory_order_relaxed)) {
+    Log("the daemon is gone");
+  }
+  return false;
+}
+
+void Submission::LookForDaemonNowAndThen() {
+  constexpr std::int64_t kBetweenLooksMs = 100;
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // a few nanoseconds: queries are asked in tight loops
+  const std::int64_t now_ms = now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+  std::int64_t last = last_look_ms_.load(std::memory_order_relaxed);
+  if (now_ms - last < kBetweenLooksMs) return;
+  if (last_look_ms_.compare_exchange_strong(last, now_ms, std::memory_order_relaxed)) DaemonIsAlive();
+}
+
+CUresult Submission::NotReady() {
+  LookForDaemonNowAndThen();
+  const CUresult failure = Failure();
+  return failure != CUDA_SUCCESS ? failure : CUDA_ERROR_NOT_READY;
+}
+
+void Submission::WakeDaemon() {
+  const std::uint64_t one = 1;
+  // A full eventfd is a rung one. A daemon that died asleep is rung for ever: here it is noticed.
+  [[maybe_unused]] const ssize_t written = write(doorbell_fd_, &one, sizeof one);
+  LookForDaemonNowAndThen();
+}
+
+std::span<std::byte> Submission::ReserveSlowly(ipc::MessageKind kind, std::size_t size_bytes) {
+  const auto number = static_cast<std::uint32_t>(kind);
+  for (int i = 0; i < kSpinsForRoom; ++i) {
+    ipc::CpuRelax();
+    if (const auto out = ring_.Reserve(number, size_bytes); !out.empty()) return out;
+  }
+  std::atomic<std::uint32_t>& news = channel_.header().news;
+  for (int slice = 1; Failure() == CUDA_SUCCESS; ++slice) {
+    ipc::FutexWait(news, news.load(std::memory_order_relaxed), kSliceForRoom);
+    if (const auto out = ring_.Reserve(number, size_bytes); !out.empty()) return out;
+    if (slice % kSlicesPerLook == 0 && !DaemonIsAlive()) break;
+  }
+  return {};
+}
+
+CUresult Submission::WaitFor(std::uint32_t stream, std::uint64_t sequence, ipc::WaitStyle style) {
+  if (IsComplete(stream, sequence)) return CUDA_SUCCESS;
+  const auto done = [&] { return IsComplete(stream, sequence); };
+  if (waiter_.Wait(style, done, [this] { return DaemonIsAlive(); })) return CUDA_SUCCESS;
+  return Failure();
+}
+
+bool Submission::TakeReplySlot(std::uint32_t& slot) {
+  for (int round = 1; Failure() == CUDA_SUCCESS; ++round) {
+    std::uint32_t free = free_reply_slots_.load(std::memory_order_relaxed);
+    while (free != 0) {
+      slot = static_cast<std::uint32_t>(std::countr_zero(free));
+      if (free_reply_slots_.compare_exchange_weak(free, free & (free - 1), std::memory_order_acquire)) return true;
+    }
+    ipc::FutexWait(free_reply_slots_, 0, kSliceForRoom);  // all in use: more threads wait for the daemon than slots exist
+    if (round % kSlicesPerLook == 0) DaemonIsAlive();
+  }
+  return false;
+}
+
+void Submission::GiveReplySlot(std::uint32_t slot) {
+  if (free_reply_slots_.fetch_or(1u << slot, std::memory_order_release) == 0) ipc::FutexWakeAll(free_reply_slots_);
+}
+
+CUresult Submission::AwaitReply(std::uint32_t slot, std::vector<std::byte>& data) {
+  ipc::ReplySlot& reply = channel_.reply(slot);
+  const auto done = [&] { return reply.ready.load(std::memory_order_acquire) != 0; };  // pairs with the executor's store
+  if (!waiter_.Wait(ipc::WaitStyle::kAuto, done, [this] { return DaemonIsAlive(); })) {
+    return Failure();  // the slot stays taken: the executor may still write it
+  }
+  const auto result = static_cast<CUresult>(reply.result);
+  const std::size_t size = std::min<std::size_t>(reply.size_bytes, sizeof reply.data);
+  data.assign(reply.data, reply.data + size);
+  reply.ready.store(0, std::memory_order_relaxed);  // before the next call with this slot is posted
+  GiveReplySlot(slot);
+  return result;
+}
+
+}  // namespace paella::shim

@@ -1,0 +1,30 @@
+#include "shim/tear_down.h"
+
+namespace paella::shim {
+
+CUresult GiveBack(Client& client, const Allocation& allocation) {
+  if (!client.allocations.Remove(allocation.base)) return CUDA_ERROR_INVALID_VALUE;  // another thread was first
+  if (allocation.IsHost()) {
+    ipc::FreeHost message;
+    message.address = allocation.base;
+    ipc::FreeHostReply reply;
+    return client.submission.Call(message, reply);
+  }
+  ipc::FreeDevice message;
+  message.address = allocation.base;
+  ipc::FreeDeviceReply reply;
+  return client.submission.Call(message, reply);
+}
+
+CUresult TearDown(Client& client, const Context& context) {
+  if (const CUresult result = client.streams.SynchronizeAll(client.wait_style()); result != CUDA_SUCCESS) return result;
+  client.streams.DestroyAllOf(context);
+  client.libraries.UnloadModulesOf(context);
+  for (const Allocation& allocation : client.allocations.All()) {
+    if (allocation.context != &context) continue;
+    if (const CUresult result = GiveBack(client, allocation); result != CUDA_SUCCESS) return result;
+  }
+  return client.submission.Failure();
+}
+
+}  // namespace paella::shim

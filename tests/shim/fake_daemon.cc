@@ -1,0 +1,311 @@
+#include "fake_daemon.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "ipc/submission_ring.h"
+
+namespace paella {
+namespace {
+
+#if defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kBase = 0x1000000000;  // ThreadSanitizer allows mappings in few places
+#else
+constexpr std::uint64_t kBase = 0x200000000000;
+#endif
+constexpr std::uint64_t kWindowBase = kBase, kWindowBytes = 1ull << 36;
+constexpr std::uint64_t kArenaBase = kBase + 2 * kWindowBytes, kArenaBytes = 64 << 20;
+constexpr std::size_t kDeviceBytes = 64 << 20;
+constexpr int kNotFound = 500;
+
+}  // namespace
+
+FakeDaemon::FakeDaemon() : device_(kDeviceBytes), next_device_(kWindowBase), next_host_(kArenaBase) {
+  char pattern[] = "/tmp/paella_test_XXXXXX";
+  folder_ = mkdtemp(pattern);
+  path_ = folder_ + "/gpu.sock";
+  std::string error;
+  listener_ = ipc::ListenAt(path_, 0600, error);
+  setenv("PAELLA_SOCKET", path_.c_str(), 1);
+  thread_ = std::thread([this] { Run(); });
+}
+
+FakeDaemon::~FakeDaemon() {
+  stop_ = true;
+  thread_.join();
+  unlink(path_.c_str());
+  rmdir(folder_.c_str());
+}
+
+void FakeDaemon::Pause() {
+  paused_ = true;
+  while (!stands_still_) usleep(1000);
+}
+
+void FakeDaemon::Die() {
+  die_ = true;
+  while (die_) usleep(1000);
+}
+
+void FakeDaemon::DieAsleep() {
+  Die();
+  channel_.header().daemon_sleeps = 1;
+}
+
+std::vector<ipc::UnsupportedCall> FakeDaemon::unsupported_calls() {
+  std::vector<ipc::UnsupportedCall> calls;
+  ipc::Packet packet;
+  while (socket_.Receive(packet, std::chrono::milliseconds(0)) == ipc::ReceiveStatus::kPacket) {
+    if (auto call = packet.As<ipc::UnsupportedCall>()) calls.push_back(std::move(*call));
+  }
+  return calls;
+}
+
+void FakeDaemon::Fail(int error) {
+  channel_.header().sticky_error.store(static_cast<std::uint32_t>(error), std::memory_order_release);
+  channel_.AnnounceNews();
+}
+
+std::vector<ipc::LaunchKernel> FakeDaemon::launches() {
+  const std::lock_guard lock(mutex_);
+  return launches_;
+}
+
+bool FakeDaemon::Greet() {
+  pollfd input{listener_.get(), POLLIN, 0};
+  while (poll(&input, 1, 10) == 0) {
+    if (stop_) return false;
+  }
+  socket_ = ipc::ControlSocket(ipc::Fd(accept(listener_.get(), nullptr, nullptr)));
+  ipc::Packet packet;
+  if (socket_.Receive(packet, std::chrono::seconds(5)) != ipc::ReceiveStatus::kPacket) return false;
+  const auto hello = packet.As<ipc::Hello>();
+  if (!hello) return false;
+  tenant_ = hello->tenant;
+
+  greeted_ = true;
+  if (mute_) {
+    while (mute_ && !stop_) usleep(1000);
+    socket_.Close();
+    return false;
+  }
+  if (!refusal_.empty()) {
+    ipc::Refusal refusal;
+    refusal.version = version_;
+    refusal.reason = refusal_;
+    socket_.Send(refusal);
+    return false;
+  }
+  ipc::Fd channel = ipc::MakeSealedMemory("channel", ipc::kChannelBytes);
+  ipc::Fd arena = ipc::MakeSealedMemory("arena", kArenaBytes);
+  doorbell_ = ipc::Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  channel_memory_ = ipc::Mapping::Shared(channel.get(), ipc::kChannelBytes);
+  channel_ = ipc::Channel(channel_memory_.data());
+  arena_ = ipc::Mapping::Shared(arena.get(), kArenaBytes);
+  ipc::Welcome welcome;
+  welcome.version = version_;
+  welcome.features = ipc::kFeatureUnsupportedCalls;
+  welcome.channel_bytes = ipc::kChannelBytes;
+  welcome.window_base = kWindowBase;
+  welcome.window_bytes = kWindowBytes;
+  welcome.arena_base = kArenaBase;
+  welcome.arena_bytes = kArenaBytes;
+  welcome.driver_version = 13000;
+  welcome.device_name = "Fake GPU";
+  welcome.pci_bus_id = "0000:3B:00.0";
+  welcome.uuid.assign(16, std::byte{7});
+  welcome.total_memory_bytes = kDeviceBytes;
+  welcome.attributes.assign(150, 0);
+  welcome.attributes[1] = 1024;    // threads per block
+  welcome.attributes[10] = 32;     // warp
+  welcome.attributes[16] = 4;      // multiprocessors
+  welcome.attributes[39] = 2048;   // threads per multiprocessor
+  welcome.attributes[12] = 65536;  // registers per block
+  welcome.attributes[89] = 1;      // concurrent managed access
+  welcome.attributes[102] = 1;     // virtual memory functions
+  welcome.greatest_priority = -5;
+  return socket_.Send(welcome, {channel.get(), arena.get(), doorbell_.get()});
+}
+
+void FakeDaemon::Run() {
+  if (Greet()) Serve();
+}
+
+void FakeDaemon::Serve() {
+  ipc::RingReader reader(channel_.ring());
+  std::uint32_t kind;
+  std::vector<std::byte> payload;
+  while (!stop_) {
+    if (die_) {
+      socket_.Close();
+      die_ = false;
+      return;
+    }
+    stands_still_ = paused_.load();
+    if (stands_still_) {
+      usleep(1000);
+      continue;
+    }
+    if (reader.Read(kind, payload) == ipc::ReadStatus::kRecord) {
+      if (!ipc::DispatchRecord(kind, payload, *this)) Fail(999);
+      continue;
+    }
+    std::atomic<std::uint32_t>& sleeps = channel_.header().daemon_sleeps;
+    sleeps.exchange(1, std::memory_order_acq_rel);  // pairs with Submission::RingDoorbell
+    const ipc::RingMemory ring = channel_.ring();
+    if (ring.control->tail.load() == ring.control->head.load()) {
+      pollfd bell{doorbell_.get(), POLLIN, 0};
+      std::uint64_t rings;
+      if (poll(&bell, 1, 10) == 1 && read(doorbell_.get(), &rings, sizeof rings) < 0) return;
+    }
+    sleeps.store(0, std::memory_order_relaxed);
+  }
+}
+
+std::byte* FakeDaemon::Memory(std::uint64_t address) {
+  if (address - kArenaBase < kArenaBytes) return arena_.data() + (address - kArenaBase);
+  return device_.data() + (address - kWindowBase);
+}
+
+void FakeDaemon::On(const ipc::LaunchKernel& m) {
+  {
+    const std::lock_guard lock(mutex_);
+    launches_.push_back(m);
+  }
+  Complete(m);
+}
+
+void FakeDaemon::On(const ipc::Copy& m) {
+  std::memmove(Memory(m.destination), Memory(m.source), m.size_bytes);
+  Complete(m);
+}
+
+void FakeDaemon::On(const ipc::CopyFromStaging& m) {
+  std::memcpy(Memory(m.destination), channel_.staging().data() + m.staging_offset, m.size_bytes);
+  Complete(m);
+}
+
+void FakeDaemon::On(const ipc::CopyToStaging& m) {
+  std::memcpy(channel_.staging().data() + m.staging_offset, Memory(m.source), m.size_bytes);
+  Complete(m);
+}
+
+void FakeDaemon::On(const ipc::CopyStrided& m) {
+  for (std::uint64_t slice = 0; slice < m.depth_slices; ++slice) {
+    for (std::uint64_t row = 0; row < m.height_rows; ++row) {
+      std::memmove(Memory(m.destination + slice * m.destination_slice_bytes + row * m.destination_pitch_bytes),
+                   Memory(m.source + slice * m.source_slice_bytes + row * m.source_pitch_bytes), m.width_bytes);
+    }
+  }
+  Complete(m);
+}
+
+void FakeDaemon::On(const ipc::Memset& m) {
+  for (std::uint64_t row = 0; row < m.height_rows; ++row) {
+    for (std::uint64_t i = 0; i < m.width_elements; ++i) {
+      std::memcpy(Memory(m.destination + row * m.pitch_bytes + i * m.element_bytes), &m.value, m.element_bytes);
+    }
+  }
+  Complete(m);
+}
+
+void FakeDaemon::On(const ipc::HostCallback& m) {
+  ipc::CallbackQueue& queue = channel_.callbacks();
+  const std::uint64_t tail = queue.tail.load(std::memory_order_relaxed);
+  queue.entries[tail % ipc::kCallbackQueueEntries] = {m.callback, m.sequence, m.stream, 0};
+  queue.tail.store(tail + 1, std::memory_order_release);
+  channel_.AnnounceNews();
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::LibraryLoad& m) {
+  ipc::LibraryLoadReply reply;
+  const std::size_t size = uploads_[m.upload];
+  reply.library = next_library_++;
+  reply.info_log = "loaded " + std::to_string(size);
+  if (size < 20) reply.error_log = "too short";
+  Reply(slot, size < 20 ? 218 : 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::LibraryKernels&) {
+  ipc::LibraryKernelsReply reply;
+  reply.names = {"add", "sub"};
+  Reply(slot, 0, reply);
+}
+
+// Every kernel but "missing" exists, and takes a pointer and an int; "plain" takes nothing, "fat" has many registers.
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::LibraryGetKernel& m) {
+  ipc::LibraryGetKernelReply reply;
+  reply.kernel = 9;
+  reply.parameter_offsets_bytes = {0, 8};
+  reply.parameter_sizes_bytes = {8, 4};
+  reply.attributes.assign(16, 0);
+  reply.attributes[0] = 512;    // threads per block
+  reply.attributes[8] = 49152;  // dynamic shared bytes
+  if (m.name == "fat") reply.attributes[4] = 255;
+  if (m.name == "plain") {
+    reply.parameter_offsets_bytes.clear();
+    reply.parameter_sizes_bytes.clear();
+  }
+  Reply(slot, m.name == "missing" ? kNotFound : 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::LibraryGetGlobal& m) {
+  ipc::LibraryGetGlobalReply reply;
+  reply.address = next_device_;
+  reply.size_bytes = 256;
+  next_device_ += reply.size_bytes;
+  Reply(slot, m.name == "missing" ? kNotFound : 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::KernelOccupancy& m) {
+  ipc::KernelOccupancyReply reply;
+  reply.blocks_per_multiprocessor = 2048 / m.block_threads;
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::AllocateDevice& m) {
+  ipc::AllocateDeviceReply reply;
+  reply.address = next_device_;
+  const bool fits = m.size_bytes <= kWindowBase + kDeviceBytes - next_device_;
+  if (fits) next_device_ += (m.size_bytes + 511) & ~511ull;
+  if (fits) ++live_allocations_;
+  Reply(slot, fits ? 0 : 2, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::AllocateHost& m) {
+  ipc::AllocateHostReply reply;
+  reply.address = next_host_;
+  next_host_ += (m.size_bytes + 4095) & ~4095ull;
+  ++live_allocations_;
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::FreeDevice&) {
+  --live_allocations_;
+  Reply(slot, 0, ipc::FreeDeviceReply{});
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::FreeHost&) {
+  --live_allocations_;
+  Reply(slot, 0, ipc::FreeHostReply{});
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::MemoryInfo&) {
+  ipc::MemoryInfoReply reply;
+  reply.free_bytes = 1000;
+  reply.total_bytes = 2000;
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::EventElapsed&) {
+  ipc::EventElapsedReply reply;
+  reply.milliseconds = 1.5f;
+  Reply(slot, 0, reply);
+}
+
+}  // namespace paella

@@ -1,0 +1,119 @@
+// A daemon and a GPU in one thread of the test: speaks the client's side of the protocol, keeps device memory in a plain
+// buffer, and runs every command at once. Not the daemon's code: what it checks is the shim.
+#ifndef PAELLA_TESTS_SHIM_FAKE_DAEMON_H_
+#define PAELLA_TESTS_SHIM_FAKE_DAEMON_H_
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ipc/channel.h"
+#include "ipc/control_socket.h"
+#include "ipc/shared_memory.h"
+#include "messages.h"
+
+namespace paella {
+
+class FakeDaemon {
+ public:
+  // Listens at a socket of its own and sets PAELLA_SOCKET.
+  FakeDaemon();
+  ~FakeDaemon();
+
+  // Before cuInit: the client is turned away, or met by a daemon of another version.
+  void Refuse(const std::string& reason) { refusal_ = reason; }
+  void BeOfVersion(std::uint32_t version) { version_ = version; }
+  void BeMute() { mute_ = true; }  // answers no greeting
+  void HangUp() { mute_ = false; }
+  bool WasGreeted() const { return greeted_; }
+  void Pause();  // returns when it reads no more records
+  void Resume() { paused_ = false; }
+  void Die();        // closes the control socket, as the end of a process does
+  void DieAsleep();  // the same of a daemon that waits for its doorbell
+  void Fail(int error);
+  std::vector<ipc::LaunchKernel> launches();
+  std::string tenant() const { return tenant_; }
+  std::size_t live_allocations() const { return live_allocations_; }
+  int live_streams() const { return live_streams_; }
+  std::vector<ipc::UnsupportedCall> unsupported_calls();  // all that has arrived by now
+
+  // The handlers of records.
+  void On(const ipc::StreamCreate&) { ++live_streams_; }
+  void On(const ipc::StreamDestroy&) { --live_streams_; }
+  void On(const ipc::LaunchKernel& m);
+  void On(const ipc::Copy& m);
+  void On(const ipc::CopyFromStaging& m);
+  void On(const ipc::CopyToStaging& m);
+  void On(const ipc::CopyStrided& m);
+  void On(const ipc::Memset& m);
+  void On(const ipc::WaitForSequence& m) { Complete(m); }
+  void On(const ipc::HostCallback& m);
+  void On(const ipc::CallbackDone& m) { Complete(m); }
+  void On(const ipc::RecordTime& m) { Complete(m); }
+  void On(const ipc::EventDestroy&) {}
+  void On(const ipc::FreeInOrder& m) { Complete(m); }
+  void On(const ipc::UploadChunk& m) { uploads_[m.upload] += m.data.size(); }
+
+  void OnCall(std::uint32_t slot, const ipc::LibraryLoad& m);
+  void OnCall(std::uint32_t slot, const ipc::LibraryKernels& m);
+  void OnCall(std::uint32_t slot, const ipc::LibraryGetKernel& m);
+  void OnCall(std::uint32_t slot, const ipc::LibraryGetGlobal& m);
+  void OnCall(std::uint32_t slot, const ipc::KernelOccupancy& m);
+  void OnCall(std::uint32_t slot, const ipc::AllocateDevice& m);
+  void OnCall(std::uint32_t slot, const ipc::AllocateHost& m);
+  void OnCall(std::uint32_t slot, const ipc::FreeDevice&);
+  void OnCall(std::uint32_t slot, const ipc::FreeHost&);
+  void OnCall(std::uint32_t slot, const ipc::MemoryInfo& m);
+  void OnCall(std::uint32_t slot, const ipc::EventElapsed& m);
+  template <typename Other>  // succeeds and says nothing
+  void OnCall(std::uint32_t slot, const Other&) {
+    Reply(slot, 0, typename ipc::ReplyOf<Other>::Type{});
+  }
+
+ private:
+  void Run();
+  void Serve();
+  bool Greet();
+  std::byte* Memory(std::uint64_t address);
+  template <typename Message>
+  void Complete(const Message& message) {
+    channel_.completed(message.stream).store(message.sequence, std::memory_order_release);
+    channel_.AnnounceNews();
+  }
+  template <typename Message>
+  void Reply(std::uint32_t slot, int result, const Message& message) {
+    std::vector<std::byte> data(message.EncodedSize());
+    message.Encode(data);
+    ipc::ReplySlot& reply = channel_.reply(slot);
+    reply.result = static_cast<std::uint32_t>(result);
+    reply.size_bytes = static_cast<std::uint32_t>(data.size());
+    std::copy(data.begin(), data.end(), reply.data);
+    reply.ready.store(1, std::memory_order_release);
+    channel_.AnnounceNews();
+  }
+
+  std::string folder_, path_, tenant_, refusal_;
+  std::uint32_t version_ = ipc::kProtocolVersion;
+  ipc::Fd listener_;
+  ipc::ControlSocket socket_;
+  ipc::Fd doorbell_;
+  ipc::Mapping channel_memory_, arena_;
+  ipc::Channel channel_;
+  std::vector<std::byte> device_;
+  std::uint64_t next_device_, next_host_, next_library_ = 1;
+  std::map<std::uint64_t, std::size_t> uploads_;
+  std::mutex mutex_;
+  std::vector<ipc::LaunchKernel> launches_;  // under mutex_
+  std::atomic<bool> mute_{false}, greeted_{false}, stop_{false}, paused_{false}, stands_still_{false}, die_{false};
+  std::atomic<std::size_t> live_allocations_{0};
+  std::atomic<int> live_streams_{0};
+  std::thread thread_;
+};
+
+}  // namespace paella
+
+#endif  // PAELLA_TESTS_SHIM_FAKE_DAEMON_H_

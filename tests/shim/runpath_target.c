@@ -1,0 +1,1 @@
+int RunpathTargetAnswer(void) { return 42; }
