@@ -17,7 +17,6 @@ ClientObjects::ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t
     : driver_(driver), tenant_(tenant), arena_base_(arena_base), arena_(arena_base, arena_bytes, kPageBytes) {}
 
 ClientObjects::~ClientObjects() {
-  for (const auto& [number, event] : events_) driver_.cuEventDestroy(event);
   for (const auto& [number, library] : libraries_) driver_.cuModuleUnload(library.module);
   for (const auto& [address, size] : host_) driver_.cuMemHostUnregister(HostPointer(address));
   for (const auto& [address, size] : device_) tenant_.memory.Free(address, tenant_.pending_commands == 0);
@@ -39,19 +38,19 @@ std::optional<KernelInfo> ClientObjects::FindKernel(std::uint64_t kernel) const 
   return found->second;
 }
 
-CUevent ClientObjects::EventFor(std::uint64_t event) {
+std::shared_ptr<CUevent_st> ClientObjects::EventFor(std::uint64_t event) {
   const std::lock_guard lock(mutex_);
-  CUevent& object = events_[event];
-  if (object == nullptr && driver_.cuEventCreate(&object, CU_EVENT_DEFAULT) != CUDA_SUCCESS) object = nullptr;
+  auto& object = events_[event];
+  CUevent made = nullptr;
+  if (object == nullptr && driver_.cuEventCreate(&made, CU_EVENT_DEFAULT) == CUDA_SUCCESS) {
+    object = {made, [this](CUevent old) { driver_.cuEventDestroy(old); }};
+  }
   return object;
 }
 
 void ClientObjects::DestroyEvent(std::uint64_t event) {
   const std::lock_guard lock(mutex_);
-  const auto found = events_.find(event);
-  if (found == events_.end()) return;
-  driver_.cuEventDestroy(found->second);  // the driver keeps it until what records it is done
-  events_.erase(found);
+  events_.erase(event);
 }
 
 bool ClientObjects::AppendUpload(std::uint64_t upload, const std::vector<std::byte>& data) {
@@ -107,7 +106,6 @@ CUresult ClientObjects::Handle(const ipc::AllocateHost& call, ipc::AllocateHostR
 }
 
 CUresult ClientObjects::Handle(const ipc::FreeHost& call, ipc::FreeHostReply&) {
-  // The client waits for its own work first; one that does not gets its own commands' errors, nobody else's.
   {
     const std::lock_guard lock(mutex_);
     if (host_.erase(call.address) == 0) return CUDA_ERROR_INVALID_VALUE;
@@ -128,15 +126,15 @@ CUresult ClientObjects::Handle(const ipc::MemoryInfo&, ipc::MemoryInfoReply& rep
 }
 
 CUresult ClientObjects::Handle(const ipc::EventElapsed& call, ipc::EventElapsedReply& reply) {
-  CUevent start = nullptr;
-  CUevent end = nullptr;
+  std::shared_ptr<CUevent_st> start;
+  std::shared_ptr<CUevent_st> end;
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = events_.find(call.start); found != events_.end()) start = found->second;
     if (const auto found = events_.find(call.end); found != events_.end()) end = found->second;
   }
   if (start == nullptr || end == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  return driver_.cuEventElapsedTime(&reply.milliseconds, start, end);
+  return driver_.cuEventElapsedTime(&reply.milliseconds, start.get(), end.get());
 }
 
 }  // namespace paella::scheduler_daemon

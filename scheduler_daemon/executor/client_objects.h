@@ -56,8 +56,8 @@ class ClientObjects {
   // Whether [address, address + size) lies in one allocation or global of this client.
   bool Owns(std::uint64_t address, std::uint64_t size_bytes) const;
   std::optional<KernelInfo> FindKernel(std::uint64_t kernel) const;
-  // The event's driver object, made at first use.
-  CUevent EventFor(std::uint64_t event);
+  // The event's driver object, made at first use; null if the driver has no more. A command that records it keeps it.
+  std::shared_ptr<CUevent_st> EventFor(std::uint64_t event);
   void DestroyEvent(std::uint64_t event);
   // False: more than kMaxUploadBytes.
   bool AppendUpload(std::uint64_t upload, const std::vector<std::byte>& data);
@@ -104,7 +104,7 @@ class ClientObjects {
   std::unordered_map<std::uint64_t, std::vector<std::byte>> uploads_;
   std::unordered_map<std::uint64_t, Library> libraries_;
   std::unordered_map<std::uint64_t, KernelInfo> kernels_;
-  std::unordered_map<std::uint64_t, CUevent> events_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<CUevent_st>> events_;
   std::uint64_t next_number_ = 1;
 };
 

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "ipc/channel.h"
@@ -44,10 +45,14 @@ class ClientSession {
   // Set once: why the client has to end, empty while it is well.
   const std::string& broken() const { return broken_; }
   void SetStickyError(CUresult result);
-  // Makes `completed` of the stream visible to the client.
-  void Publish(std::uint32_t stream);
-  // False if the client does not take callbacks out fast enough for the queue's size: try again.
-  bool PostCallback(const Command& command);
+  // The stream is done up to `sequence`: tells the client's memory, not yet its sleeping threads (Announce).
+  void Complete(std::uint32_t stream, std::uint64_t sequence);
+  // Wakes the client's threads if anything changed since the last time.
+  void Announce();
+  // Hands the stream's head to the client. False if the client does not take callbacks out fast enough: try again.
+  bool PostCallback(std::uint32_t stream);
+  // Forgets all that was not given to the GPU: the client is gone or broken.
+  void DropWaiting();
 
   const ipc::ClientAttach& identity() const { return identity_; }
   const ipc::Channel& channel() const { return channel_; }
@@ -79,22 +84,37 @@ class ClientSession {
   template <typename Call>
   void OnCall(std::uint32_t slot, const Call& call) {
     if (slot >= ipc::kReplySlots) return Break("a call names a reply slot that does not exist");
-    worker_.Post([this, slot, call] {
+    if (worker_.queued() > kMaxQueuedCalls) return Break("more calls wait than there are reply slots");
+    auto job = [this, slot, call] {
       typename ipc::ReplyOf<Call>::Type reply;
       const CUresult result = objects_.Handle(call, reply);
       std::vector<std::byte> payload(reply.EncodedSize());
       reply.Encode(payload);
       Answer(slot, result, payload);
-    });
+    };
+    if constexpr (TakesAway<Call>) {
+      streams_.WhenDone([this, job] { worker_.Post(job); });
+    } else {
+      worker_.Post(job);
+    }
   }
 
  private:
+  // Answers and frees in stream order. Each call holds a reply slot until it is answered.
+  static constexpr std::size_t kMaxQueuedCalls = 1 << 16;
+
+  // Calls that must not pull something from under a command that was read before them.
+  template <typename Call>
+  static constexpr bool TakesAway = std::is_same_v<Call, ipc::LibraryUnload> || std::is_same_v<Call, ipc::FreeDevice> ||
+                                    std::is_same_v<Call, ipc::FreeHost>;
+
   void Break(std::string reason);
   void Answer(std::uint32_t slot, CUresult result, const std::vector<std::byte>& payload);
   // Queues a GPU command; a failed check of its arguments (`valid` false) makes it an asynchronous error.
   void Enqueue(std::uint32_t stream, std::uint64_t sequence, bool valid, std::function<CUresult(CUstream)> issue);
   void EnqueueCommand(Command command);
-  const std::byte* Staging(std::uint64_t offset, std::uint64_t size_bytes) const;
+  void EnqueueMarker(std::uint32_t stream, std::uint64_t sequence, std::vector<Dependency> dependencies);
+  std::byte* Staging(std::uint64_t offset, std::uint64_t size_bytes) const;
 
   const Driver& driver_;
   const ipc::ClientAttach identity_;
@@ -106,6 +126,7 @@ class ClientSession {
   StreamTable streams_;
   std::string broken_;
   std::uint64_t* arrivals_ = nullptr;  // valid during Poll
+  bool has_news_ = false;
   std::uint64_t callback_tail_ = 0;    // ours; the shared one is for the client
   std::vector<std::byte> record_;
   std::atomic<bool> ready_{false};

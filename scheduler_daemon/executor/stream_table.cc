@@ -1,6 +1,7 @@
 #include "scheduler_daemon/executor/stream_table.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace paella::scheduler_daemon {
@@ -64,7 +65,9 @@ bool StreamTable::HeadIsReady(std::uint32_t stream) const {
   if (needs_completion && queue.in_flight()) return false;
   return std::ranges::all_of(head.dependencies, [&](const Dependency& dependency) {
     const StreamQueue& other = streams_[dependency.stream];
-    return (needs_completion ? other.completed : other.dispatched) >= dependency.sequence;
+    // What the client runs, the GPU cannot wait for.
+    const bool in_software = needs_completion || other.awaits_callback;
+    return (in_software ? other.completed : other.dispatched) >= dependency.sequence;
   });
 }
 
@@ -83,20 +86,30 @@ Command StreamTable::TakeHead(std::uint32_t stream) {
   Command command = std::move(queue.waiting.front());
   queue.waiting.pop_front();
   queue.dispatched = command.sequence;
-  if (command.on_completed) queue.on_completed.emplace_back(command.sequence, std::move(command.on_completed));
+  if (command.on_completed) queue.on_completed.emplace(command.sequence, std::move(command.on_completed));
   return command;
 }
 
 void StreamTable::Complete(std::uint32_t stream, std::uint64_t sequence) {
   StreamQueue& queue = streams_[stream];
   queue.completed = std::max(queue.completed, std::min(sequence, queue.dispatched));
-  while (!queue.on_completed.empty() && queue.on_completed.front().first <= queue.completed) {
-    queue.on_completed.front().second();
-    queue.on_completed.pop_front();
+  while (!queue.on_completed.empty() && queue.on_completed.begin()->first <= queue.completed) {
+    const auto job = queue.on_completed.extract(queue.on_completed.begin());  // first: it may add others
+    job.mapped()();
   }
   if (!queue.idle()) return;
   std::erase(active_, stream);
   if (queue.destroyed) queue.exists = queue.destroyed = false;
+}
+
+void StreamTable::WhenDone(std::function<void()> job) {
+  if (active_.empty()) return job();
+  const auto shared = std::make_shared<std::pair<std::size_t, std::function<void()>>>(active_.size(), std::move(job));
+  for (const std::uint32_t stream : active_) {
+    streams_[stream].on_completed.emplace(streams_[stream].enqueued, [shared] {
+      if (--shared->first == 0) shared->second();
+    });
+  }
 }
 
 void StreamTable::DropWaiting() {
@@ -104,6 +117,7 @@ void StreamTable::DropWaiting() {
   for (const std::uint32_t stream : streams) {
     StreamQueue& queue = streams_[stream];
     queue.waiting.clear();
+    queue.on_completed.erase(queue.on_completed.upper_bound(queue.dispatched), queue.on_completed.end());
     queue.awaits_callback = false;
     queue.enqueued = queue.dispatched;
     if (queue.idle()) std::erase(active_, stream);

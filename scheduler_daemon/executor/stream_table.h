@@ -13,6 +13,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <vector>
 
 #include "ipc/channel.h"
@@ -30,7 +32,7 @@ struct StreamQueue {
   std::uint64_t dispatched = 0;
   std::uint64_t completed = 0;
   std::deque<Command> waiting;                     // dispatched + 1 ... enqueued
-  std::deque<std::pair<std::uint64_t, std::function<void()>>> on_completed;  // of dispatched commands
+  std::multimap<std::uint64_t, std::function<void()>> on_completed;  // by the sequence that has to be done
 
   bool idle() const { return completed == enqueued; }
   bool in_flight() const { return completed < dispatched; }
@@ -61,6 +63,9 @@ class StreamTable {
 
   // Everything of the stream up to `sequence` is done (more than was dispatched is cut off).
   void Complete(std::uint32_t stream, std::uint64_t sequence);
+
+  // Runs `job` once all that is enqueued now is done: at once if nothing is. Never, if the work is dropped instead.
+  void WhenDone(std::function<void()> job);
 
   // Drops what was not dispatched, in all streams: the client is going away.
   void DropWaiting();

@@ -1,7 +1,6 @@
 // A thread that runs jobs in order: where a client's slow calls happen, so that dispatching never waits for them.
 //
-// The destructor runs what is queued and joins. A queue of more than kMaxQueued jobs cannot occur: each call holds one
-// of the channel's reply slots... unless the client breaks the protocol, and then Post drops the job.
+// The destructor runs what is queued and joins.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_WORKER_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_WORKER_H_
 
@@ -15,8 +14,6 @@ namespace paella::scheduler_daemon {
 
 class Worker {
  public:
-  static constexpr std::size_t kMaxQueued = 1024;
-
   // `prepare` runs first, on the new thread.
   explicit Worker(std::function<void()> prepare)
       : thread_([this, first = std::move(prepare)] {
@@ -33,14 +30,17 @@ class Worker {
     thread_.join();
   }
 
-  bool Post(std::function<void()> job) {
+  void Post(std::function<void()> job) {
     {
       const std::lock_guard lock(mutex_);
-      if (jobs_.size() >= kMaxQueued) return false;
       jobs_.push_back(std::move(job));
     }
     news_.notify_one();
-    return true;
+  }
+
+  std::size_t queued() const {
+    const std::lock_guard lock(mutex_);
+    return jobs_.size();
   }
 
  private:
@@ -56,7 +56,7 @@ class Worker {
     }
   }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable news_;
   std::deque<std::function<void()>> jobs_;
   bool stop_ = false;

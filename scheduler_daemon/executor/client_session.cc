@@ -1,0 +1,314 @@
+#include "scheduler_daemon/executor/client_session.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "scheduler_daemon/executor/launch.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+// What a copy between addresses of any kind is to the driver: it finds out itself.
+CUdeviceptr Device(std::uint64_t address) { return static_cast<CUdeviceptr>(address); }
+
+// Bytes from the first to the last of a strided block; nothing if they do not fit 64 bits.
+std::optional<std::uint64_t> Extent(std::uint64_t width, std::uint64_t pitch, std::uint64_t height,
+                                    std::uint64_t slice, std::uint64_t depth) {
+  if (width == 0 || height == 0 || depth == 0) return 0;
+  std::uint64_t rows = 0;
+  std::uint64_t slices = 0;
+  std::uint64_t total = 0;
+  if (__builtin_mul_overflow(pitch, height - 1, &rows) || __builtin_mul_overflow(slice, depth - 1, &slices) ||
+      __builtin_add_overflow(rows, slices, &total) || __builtin_add_overflow(total, width, &total)) {
+    return std::nullopt;
+  }
+  return total;
+}
+
+}  // namespace
+
+ClientSession::ClientSession(const Driver& driver, CUcontext context, ipc::ClientAttach identity, Resources resources,
+                             std::shared_ptr<Tenant> tenant)
+    : driver_(driver),
+      identity_(std::move(identity)),
+      resources_(std::move(resources)),
+      channel_(resources_.channel.data()),
+      reader_(channel_.ring()),
+      tenant_(std::move(tenant)),
+      objects_(driver, *tenant_, identity_.arena_base, identity_.arena_bytes),
+      worker_([this, context] {
+        driver_.cuCtxSetCurrent(context);
+        const auto staging = channel_.staging();
+        const CUresult result = driver_.cuMemHostRegister(staging.data(), staging.size(), CU_MEMHOSTREGISTER_PORTABLE);
+        if (result != CUDA_SUCCESS) SetStickyError(result);
+        ready_.store(true, std::memory_order_release);
+      }) {}
+
+ClientSession::~ClientSession() {
+  worker_.Post([this] { driver_.cuMemHostUnregister(channel_.staging().data()); });
+}
+
+void ClientSession::Break(std::string reason) {
+  if (broken_.empty()) broken_ = std::move(reason);
+}
+
+void ClientSession::SetStickyError(CUresult result) {
+  std::uint32_t none = 0;
+  channel_.header().sticky_error.compare_exchange_strong(none, result, std::memory_order_acq_rel);
+  channel_.AnnounceNews();
+}
+
+std::size_t ClientSession::Poll(std::size_t limit, std::uint64_t& arrivals) {
+  arrivals_ = &arrivals;
+  std::size_t count = 0;
+  for (; count < limit && broken_.empty(); ++count) {
+    std::uint32_t kind = 0;
+    const ipc::ReadStatus status = reader_.Read(kind, record_);
+    if (status == ipc::ReadStatus::kEmpty) break;
+    if (status == ipc::ReadStatus::kCorrupt) {
+      Break("its submission ring is corrupt");
+    } else if (!ipc::DispatchRecord(kind, record_, *this)) {
+      Break("a record of kind " + std::to_string(kind) + " is malformed");
+    }
+  }
+  return count;
+}
+
+void ClientSession::Complete(std::uint32_t stream, std::uint64_t sequence) {
+  StreamQueue& queue = streams_.at(stream);
+  const std::uint64_t before = queue.completed;
+  streams_.Complete(stream, sequence);
+  if (queue.completed == before) return;
+  tenant_->pending_commands -= queue.completed - before;
+  channel_.completed(stream).store(queue.completed, std::memory_order_release);
+  has_news_ = true;
+}
+
+void ClientSession::Announce() {
+  if (std::exchange(has_news_, false)) channel_.AnnounceNews();
+}
+
+bool ClientSession::PostCallback(std::uint32_t stream) {
+  ipc::CallbackQueue& callbacks = channel_.callbacks();
+  if (callback_tail_ - callbacks.head.load(std::memory_order_acquire) >= ipc::kCallbackQueueEntries) return false;
+  const Command command = streams_.TakeHead(stream);
+  streams_.at(stream).awaits_callback = true;
+  callbacks.entries[callback_tail_ % ipc::kCallbackQueueEntries] = {command.callback, command.sequence, stream, 0};
+  callbacks.tail.store(++callback_tail_, std::memory_order_release);
+  has_news_ = true;
+  return true;
+}
+
+void ClientSession::DropWaiting() {
+  for (const std::uint32_t stream : streams_.active()) {
+    StreamQueue& queue = streams_.at(stream);
+    tenant_->pending_commands -= queue.waiting.size();
+    // Nobody will run it any more.
+    if (queue.awaits_callback) tenant_->pending_commands -= queue.dispatched - queue.completed;
+    if (queue.awaits_callback) queue.completed = queue.dispatched;
+  }
+  streams_.DropWaiting();
+}
+
+void ClientSession::Answer(std::uint32_t slot, CUresult result, const std::vector<std::byte>& payload) {
+  ipc::ReplySlot& reply = channel_.reply(slot);
+  const bool fits = payload.size() <= sizeof reply.data;
+  const std::size_t size = fits ? payload.size() : 0;
+  std::memcpy(reply.data, payload.data(), size);
+  reply.result = fits ? result : CUDA_ERROR_NOT_SUPPORTED;
+  reply.size_bytes = static_cast<std::uint32_t>(size);
+  reply.ready.store(1, std::memory_order_release);
+  channel_.AnnounceNews();
+}
+
+std::byte* ClientSession::Staging(std::uint64_t offset, std::uint64_t size_bytes) const {
+  const auto staging = channel_.staging();
+  if (offset > staging.size() || size_bytes > staging.size() - offset) return nullptr;
+  return staging.data() + offset;
+}
+
+void ClientSession::EnqueueCommand(Command command) {
+  command.arrival = (*arrivals_)++;
+  if (!streams_.Enqueue(std::move(command))) return Break("a command is out of its stream's order");
+  ++tenant_->pending_commands;
+}
+
+void ClientSession::EnqueueMarker(std::uint32_t stream, std::uint64_t sequence, std::vector<Dependency> dependencies) {
+  Command command;
+  command.stream = stream;
+  command.sequence = sequence;
+  command.kind = Command::Kind::kMarker;
+  command.dependencies = std::move(dependencies);
+  EnqueueCommand(std::move(command));
+}
+
+void ClientSession::Enqueue(std::uint32_t stream, std::uint64_t sequence, bool valid,
+                            std::function<CUresult(CUstream)> issue) {
+  if (!valid) {
+    // Memory that is not the client's: what a kernel would be told.
+    SetStickyError(CUDA_ERROR_ILLEGAL_ADDRESS);
+    return EnqueueMarker(stream, sequence, {});
+  }
+  Command command;
+  command.stream = stream;
+  command.sequence = sequence;
+  command.issue = std::move(issue);
+  EnqueueCommand(std::move(command));
+}
+
+void ClientSession::On(const ipc::StreamCreate& message) {
+  const bool blocking = (message.flags & CU_STREAM_NON_BLOCKING) == 0;
+  if (!streams_.Create(message.stream, blocking, message.priority)) Break("it creates a stream that exists");
+}
+
+void ClientSession::On(const ipc::StreamDestroy& message) {
+  if (!streams_.Destroy(message.stream)) Break("it destroys a stream that does not exist");
+}
+
+void ClientSession::On(const ipc::LaunchKernel& message) {
+  const auto kernel = objects_.FindKernel(message.kernel);
+  if (!kernel) return Break("it launches a kernel that does not exist");
+  auto launch = CheckLaunch(message, *kernel);
+  if (!launch) return Break("a launch contradicts its kernel");
+  launches.fetch_add(1, std::memory_order_relaxed);
+  Enqueue(message.stream, message.sequence, true, [this, work = std::move(*launch)](CUstream stream) mutable {
+    return work.Issue(driver_, stream);
+  });
+}
+
+void ClientSession::On(const ipc::Copy& message) {
+  const bool valid = objects_.Owns(message.destination, message.size_bytes) &&
+                     objects_.Owns(message.source, message.size_bytes);
+  Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
+    return driver_.cuMemcpyAsync(Device(message.destination), Device(message.source), message.size_bytes, stream);
+  });
+}
+
+void ClientSession::On(const ipc::CopyFromStaging& message) {
+  const std::byte* const source = Staging(message.staging_offset, message.size_bytes);
+  if (source == nullptr) return Break("a copy leaves the staging area");
+  const bool valid = objects_.Owns(message.destination, message.size_bytes);
+  Enqueue(message.stream, message.sequence, valid, [this, message, source](CUstream stream) {
+    return driver_.cuMemcpyHtoDAsync(Device(message.destination), source, message.size_bytes, stream);
+  });
+}
+
+void ClientSession::On(const ipc::CopyToStaging& message) {
+  std::byte* const destination = Staging(message.staging_offset, message.size_bytes);
+  if (destination == nullptr) return Break("a copy leaves the staging area");
+  const bool valid = objects_.Owns(message.source, message.size_bytes);
+  Enqueue(message.stream, message.sequence, valid, [this, message, destination](CUstream stream) {
+    return driver_.cuMemcpyDtoHAsync(destination, Device(message.source), message.size_bytes, stream);
+  });
+}
+
+void ClientSession::On(const ipc::CopyStrided& message) {
+  const auto to = Extent(message.width_bytes, message.destination_pitch_bytes, message.height_rows,
+                         message.destination_slice_bytes, message.depth_slices);
+  const auto from = Extent(message.width_bytes, message.source_pitch_bytes, message.height_rows,
+                           message.source_slice_bytes, message.depth_slices);
+  // The driver counts slices in rows.
+  const auto whole_rows = [](std::uint64_t slice, std::uint64_t pitch) { return pitch == 0 || slice % pitch == 0; };
+  if (!to || !from || !whole_rows(message.destination_slice_bytes, message.destination_pitch_bytes) ||
+      !whole_rows(message.source_slice_bytes, message.source_pitch_bytes)) {
+    return Break("a strided copy has no form");
+  }
+  const bool valid = objects_.Owns(message.destination, *to) && objects_.Owns(message.source, *from);
+  Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
+    const auto rows = [](std::uint64_t slice, std::uint64_t pitch) { return pitch == 0 ? 0 : slice / pitch; };
+    CUDA_MEMCPY3D copy{};
+    copy.srcMemoryType = copy.dstMemoryType = CU_MEMORYTYPE_UNIFIED;
+    copy.srcDevice = Device(message.source);
+    copy.srcPitch = message.source_pitch_bytes;
+    copy.srcHeight = rows(message.source_slice_bytes, message.source_pitch_bytes);
+    copy.dstDevice = Device(message.destination);
+    copy.dstPitch = message.destination_pitch_bytes;
+    copy.dstHeight = rows(message.destination_slice_bytes, message.destination_pitch_bytes);
+    copy.WidthInBytes = message.width_bytes;
+    copy.Height = message.height_rows;
+    copy.Depth = message.depth_slices;
+    return driver_.cuMemcpy3DAsync(&copy, stream);
+  });
+}
+
+void ClientSession::On(const ipc::Memset& message) {
+  std::uint64_t width_bytes = 0;
+  if (__builtin_mul_overflow(message.width_elements, std::uint64_t{message.element_bytes}, &width_bytes)) {
+    return Break("a memset has no form");
+  }
+  const auto extent = Extent(width_bytes, message.pitch_bytes, message.height_rows, 0, 1);
+  if (!extent) return Break("a memset has no form");
+  const bool valid = objects_.Owns(message.destination, *extent);
+  Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
+    const auto value16 = static_cast<unsigned short>(message.value);
+    const auto value8 = static_cast<unsigned char>(message.value);
+    const CUdeviceptr to = Device(message.destination);
+    const std::size_t width = message.width_elements;
+    const std::size_t height = message.height_rows;
+    const bool flat = height <= 1;
+    switch (message.element_bytes) {
+      case 1:
+        return flat ? driver_.cuMemsetD8Async(to, value8, width, stream)
+                    : driver_.cuMemsetD2D8Async(to, message.pitch_bytes, value8, width, height, stream);
+      case 2:
+        return flat ? driver_.cuMemsetD16Async(to, value16, width, stream)
+                    : driver_.cuMemsetD2D16Async(to, message.pitch_bytes, value16, width, height, stream);
+      case 4:
+        return flat ? driver_.cuMemsetD32Async(to, message.value, width, stream)
+                    : driver_.cuMemsetD2D32Async(to, message.pitch_bytes, message.value, width, height, stream);
+      default: return CUDA_ERROR_INVALID_VALUE;
+    }
+  });
+}
+
+void ClientSession::On(const ipc::WaitForSequence& message) {
+  EnqueueMarker(message.stream, message.sequence, {{message.other_stream, message.other_sequence}});
+}
+
+void ClientSession::On(const ipc::HostCallback& message) {
+  Command command;
+  command.stream = message.stream;
+  command.sequence = message.sequence;
+  command.kind = Command::Kind::kCallback;
+  command.callback = message.callback;
+  EnqueueCommand(std::move(command));
+}
+
+void ClientSession::On(const ipc::CallbackDone& message) {
+  if (message.stream >= ipc::kMaxStreams) return Break("a callback's stream does not exist");
+  StreamQueue& queue = streams_.at(message.stream);
+  if (!queue.awaits_callback || message.sequence != queue.dispatched) return Break("a callback ends that did not run");
+  queue.awaits_callback = false;
+  Complete(message.stream, message.sequence);
+}
+
+void ClientSession::On(const ipc::RecordTime& message) {
+  auto event = objects_.EventFor(message.event);
+  Enqueue(message.stream, message.sequence, true, [this, event = std::move(event)](CUstream stream) {
+    return event == nullptr ? CUDA_ERROR_OUT_OF_MEMORY : driver_.cuEventRecord(event.get(), stream);
+  });
+}
+
+void ClientSession::On(const ipc::EventDestroy& message) { objects_.DestroyEvent(message.event); }
+
+void ClientSession::On(const ipc::FreeInOrder& message) {
+  if (!objects_.ForgetDevice(message.address)) {
+    SetStickyError(CUDA_ERROR_INVALID_VALUE);
+    return EnqueueMarker(message.stream, message.sequence, {});
+  }
+  Command command;
+  command.stream = message.stream;
+  command.sequence = message.sequence;
+  command.kind = Command::Kind::kMarker;
+  command.on_completed = [this, address = message.address] {
+    worker_.Post([this, address] { objects_.ReleaseDevice(address); });
+  };
+  EnqueueCommand(std::move(command));
+}
+
+void ClientSession::On(const ipc::UploadChunk& message) {
+  if (!objects_.AppendUpload(message.upload, message.data)) Break("it uploads more than the daemon keeps");
+}
+
+}  // namespace paella::scheduler_daemon

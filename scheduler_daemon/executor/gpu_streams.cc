@@ -1,0 +1,69 @@
+#include "scheduler_daemon/executor/gpu_streams.h"
+
+#include <algorithm>
+#include <new>
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr std::size_t kStreamsAtStart = 8;
+constexpr std::size_t kWordsApart = 8;  // a cache line each
+
+}  // namespace
+
+GpuStreams::~GpuStreams() {
+  for (const auto& stream : all_) driver_.cuStreamDestroy(stream->stream);
+  if (words_ != nullptr) driver_.cuMemFreeHost(words_);
+}
+
+CUresult GpuStreams::Start() {
+  CUresult result = driver_.cuCtxGetStreamPriorityRange(&least_priority_, &greatest_priority_);
+  if (result != CUDA_SUCCESS) return result;
+  void* memory = nullptr;
+  const std::size_t count = kMaxStreams * kWordsApart;
+  result = driver_.cuMemHostAlloc(&memory, count * sizeof(std::uint64_t), CU_MEMHOSTALLOC_DEVICEMAP);
+  if (result != CUDA_SUCCESS) return result;
+  words_ = static_cast<std::atomic<std::uint64_t>*>(memory);
+  for (std::size_t i = 0; i < count; ++i) new (&words_[i]) std::atomic<std::uint64_t>(0);
+  for (std::size_t i = 0; i < kStreamsAtStart; ++i) {
+    GpuStream* const stream = Make(least_priority_);
+    if (stream == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    Return(stream);
+  }
+  return CUDA_SUCCESS;
+}
+
+GpuStream* GpuStreams::Make(std::int32_t priority) {
+  if (all_.size() == kMaxStreams) return nullptr;
+  auto stream = std::make_unique<GpuStream>();
+  stream->priority = priority;
+  stream->word = &words_[all_.size() * kWordsApart];
+  if (driver_.cuStreamCreateWithPriority(&stream->stream, CU_STREAM_NON_BLOCKING, priority) != CUDA_SUCCESS) {
+    return nullptr;
+  }
+  all_.push_back(std::move(stream));
+  return all_.back().get();
+}
+
+std::int32_t GpuStreams::Possible(std::int32_t priority) const {
+  return std::clamp(priority, greatest_priority_, least_priority_);
+}
+
+GpuStream* GpuStreams::Take(std::int32_t priority) {
+  auto& idle = idle_[Possible(priority)];
+  if (idle.empty()) return Make(Possible(priority));
+  GpuStream* const stream = idle.back();
+  idle.pop_back();
+  return stream;
+}
+
+CUresult GpuStreams::Mark(GpuStream& stream, std::uint64_t value) {
+  stream.marked = value;
+  return driver_.cuStreamWriteValue64(stream.stream, stream.address(), value, CU_STREAM_WRITE_VALUE_DEFAULT);
+}
+
+CUresult GpuStreams::WaitFor(GpuStream& stream, const GpuStream& other, std::uint64_t value) {
+  return driver_.cuStreamWaitValue64(stream.stream, other.address(), value, CU_STREAM_WAIT_VALUE_GEQ);
+}
+
+}  // namespace paella::scheduler_daemon

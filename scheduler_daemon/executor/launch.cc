@@ -1,0 +1,67 @@
+#include "scheduler_daemon/executor/launch.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace paella::scheduler_daemon {
+namespace {
+
+bool IsPermitted(CUlaunchAttributeID attribute) {
+  switch (attribute) {
+    case CU_LAUNCH_ATTRIBUTE_IGNORE:
+    case CU_LAUNCH_ATTRIBUTE_COOPERATIVE:
+    case CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION:
+    case CU_LAUNCH_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE:
+    case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION:
+    case CU_LAUNCH_ATTRIBUTE_PREFERRED_CLUSTER_DIMENSION:
+    case CU_LAUNCH_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT:
+    case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN:
+    case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP: return true;
+    default: return false;
+  }
+}
+
+// Known, and without effect here: priorities are the policy's business, and the L2 window is shared by all tenants.
+bool IsIgnored(CUlaunchAttributeID attribute) {
+  return attribute == CU_LAUNCH_ATTRIBUTE_PRIORITY || attribute == CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW ||
+         attribute == CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY;
+}
+
+bool CheckAttributes(const std::vector<std::byte>& bytes, std::vector<CUlaunchAttribute>& attributes) {
+  if (bytes.size() % sizeof(CUlaunchAttribute) != 0) return false;
+  attributes.resize(bytes.size() / sizeof(CUlaunchAttribute));
+  if (!bytes.empty()) std::memcpy(attributes.data(), bytes.data(), bytes.size());
+  std::erase_if(attributes, [](const CUlaunchAttribute& attribute) { return IsIgnored(attribute.id); });
+  return std::ranges::all_of(attributes, [](const CUlaunchAttribute& attribute) { return IsPermitted(attribute.id); });
+}
+
+}  // namespace
+
+std::optional<Launch> CheckLaunch(const ipc::LaunchKernel& message, const KernelInfo& kernel) {
+  Launch launch;
+  if (message.parameters.size() != kernel.parameter_bytes) return std::nullopt;
+  if (!CheckAttributes(message.attributes, launch.attributes)) return std::nullopt;
+  launch.function = kernel.function;
+  launch.config = {};
+  launch.config.gridDimX = message.grid_x;
+  launch.config.gridDimY = message.grid_y;
+  launch.config.gridDimZ = message.grid_z;
+  launch.config.blockDimX = message.block_x;
+  launch.config.blockDimY = message.block_y;
+  launch.config.blockDimZ = message.block_z;
+  launch.config.sharedMemBytes = message.shared_bytes;
+  launch.parameters = message.parameters;
+  return launch;
+}
+
+CUresult Launch::Issue(const Driver& driver, CUstream stream) {
+  config.hStream = stream;
+  config.attrs = attributes.data();
+  config.numAttrs = static_cast<unsigned>(attributes.size());
+  std::size_t size = parameters.size();
+  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, parameters.data(), CU_LAUNCH_PARAM_BUFFER_SIZE, &size,
+                   CU_LAUNCH_PARAM_END};
+  return driver.cuLaunchKernelEx(&config, function, nullptr, size == 0 ? nullptr : extra);
+}
+
+}  // namespace paella::scheduler_daemon

@@ -1,0 +1,291 @@
+#include "scheduler_daemon/executor/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr std::size_t kRecordsPerTurn = 64;  // of one client, so that none keeps the others waiting
+constexpr std::uint64_t kCommandsPerMark = 16;
+
+}  // namespace
+
+bool IsFatal(CUresult result) {
+  switch (result) {
+    case CUDA_ERROR_ECC_UNCORRECTABLE:
+    case CUDA_ERROR_ILLEGAL_ADDRESS:
+    case CUDA_ERROR_LAUNCH_TIMEOUT:
+    case CUDA_ERROR_ASSERT:
+    case CUDA_ERROR_HARDWARE_STACK_ERROR:
+    case CUDA_ERROR_ILLEGAL_INSTRUCTION:
+    case CUDA_ERROR_MISALIGNED_ADDRESS:
+    case CUDA_ERROR_INVALID_ADDRESS_SPACE:
+    case CUDA_ERROR_INVALID_PC:
+    case CUDA_ERROR_LAUNCH_FAILED: return true;
+    default: return false;
+  }
+}
+
+void Scheduler::Add(std::unique_ptr<ClientSession> session) {
+  auto client = std::make_unique<Client>();
+  client->session = std::move(session);
+  client->bindings.resize(ipc::kMaxStreams);
+  clients_.push_back(std::move(client));
+}
+
+void Scheduler::Detach(std::uint64_t number) {
+  for (const auto& client : clients_) {
+    if (client->session->identity().client != number || client->detached) continue;
+    client->detached = true;
+    client->session->DropWaiting();
+  }
+}
+
+bool Scheduler::Step(std::uint64_t now_ns) {
+  if (failure_ != CUDA_SUCCESS) return false;
+  const bool read = Read();
+  const bool completed = CompleteFinished(now_ns);
+  const bool dispatched = Dispatch(now_ns);
+  for (const auto& client : clients_) client->session->Announce();
+  return read || completed || dispatched;
+}
+
+bool Scheduler::Read() {
+  bool any = false;
+  for (const auto& client : clients_) {
+    ClientSession& session = *client->session;
+    if (client->detached || !session.ready()) continue;
+    any |= session.Poll(kRecordsPerTurn, arrivals_) != 0;
+  }
+  return any;
+}
+
+bool Scheduler::CompleteFinished(std::uint64_t now_ns) {
+  bool any = false;
+  if (in_flight_ == 0) return any;
+  for (const auto& client : clients_) {
+    StreamTable& streams = client->session->streams();
+    for (std::size_t i = streams.active().size(); i-- > 0;) {  // backwards: a finished stream leaves the list
+      if (i >= streams.active().size()) continue;
+      const std::uint32_t stream = streams.active()[i];
+      const Binding& binding = client->bindings[stream];
+      const StreamQueue& queue = streams.at(stream);
+      if (binding.gpu == nullptr || !queue.in_flight() || queue.awaits_callback) continue;
+      const std::uint64_t value = binding.gpu->word->load(std::memory_order_acquire);
+      if (value < binding.base + queue.completed + 1) continue;
+      const std::uint64_t before = queue.completed;
+      const std::uint64_t sequence = std::min(value - binding.base, queue.dispatched);
+      CountDone(*client, sequence - before, now_ns);
+      client->session->Complete(stream, sequence);
+      any = true;
+    }
+  }
+  return any;
+}
+
+void Scheduler::CountInFlight(Client& client, std::uint64_t count, std::uint64_t now_ns) {
+  Tenant& tenant = client.session->tenant();
+  if (tenant.in_flight == 0) tenant.busy_since_ns = now_ns;
+  tenant.in_flight += count;
+  in_flight_ += count;
+}
+
+void Scheduler::CountDone(Client& client, std::uint64_t count, std::uint64_t now_ns) {
+  Tenant& tenant = client.session->tenant();
+  tenant.in_flight -= count;
+  in_flight_ -= count;
+  if (tenant.in_flight == 0) tenant.busy_ns += now_ns - tenant.busy_since_ns;
+}
+
+bool Scheduler::IsShared() const {
+  const Tenant* first = nullptr;
+  for (const auto& client : clients_) {
+    if (client->session->streams().idle()) continue;
+    const Tenant* const tenant = &client->session->tenant();
+    if (first != nullptr && first != tenant) return true;
+    first = tenant;
+  }
+  return false;
+}
+
+// Commands that cost the GPU nothing ask no policy. One can make another ready, so this goes on until none moves.
+bool Scheduler::DispatchSoftware(std::uint64_t now_ns) {
+  bool any = false;
+  for (bool moved = true; std::exchange(moved, false);) {
+    for (const auto& client : clients_) {
+      const std::vector<std::uint32_t> active = client->session->streams().active();  // what is done leaves the list
+      for (const std::uint32_t stream : active) {
+        while (failure_ == CUDA_SUCCESS && DispatchSoftwareHead(*client, stream, now_ns)) moved = any = true;
+      }
+    }
+  }
+  return any;
+}
+
+bool Scheduler::DispatchSoftwareHead(Client& client, std::uint32_t stream, std::uint64_t now_ns) {
+  ClientSession& session = *client.session;
+  StreamTable& streams = session.streams();
+  const StreamQueue& queue = streams.at(stream);
+  if (!streams.HeadIsReady(stream) || queue.waiting.front().kind == Command::Kind::kGpu) return false;
+  if (queue.waiting.front().kind == Command::Kind::kCallback) return session.PostCallback(stream);
+  if (queue.in_flight() || !streams.Unfinished(queue.waiting.front()).empty()) {
+    if (!Bind(client, stream)) return false;
+    IssueHead(client, stream, now_ns);
+    return true;
+  }
+  const std::uint64_t sequence = streams.TakeHead(stream).sequence;
+  session.Complete(stream, sequence);
+  return true;
+}
+
+void Scheduler::CollectReady() {
+  ready_.clear();
+  ready_clients_.clear();
+  for (const auto& client : clients_) {
+    ClientSession& session = *client->session;
+    const StreamTable& streams = session.streams();
+    for (const std::uint32_t stream : streams.active()) {
+      const StreamQueue& queue = streams.at(stream);
+      if (!streams.HeadIsReady(stream) || queue.waiting.front().kind != Command::Kind::kGpu) continue;
+      if (queue.dispatched - queue.completed >= kInFlightPerStream) continue;
+      ready_.push_back({session.identity().client, session.tenant().number, stream, queue.waiting.front().arrival});
+      ready_clients_.push_back(client.get());
+    }
+  }
+}
+
+bool Scheduler::Dispatch(std::uint64_t now_ns) {
+  bool any = false;
+  const bool shared = IsShared();
+  while (failure_ == CUDA_SUCCESS) {
+    any |= DispatchSoftware(now_ns);
+    CollectReady();
+    if (ready_.empty() || (shared && in_flight_ >= kInFlightWhenShared)) break;
+    const std::size_t picked = ready_.size() == 1 ? 0 : policy_->Pick(ready_, now_ns);
+    DispatchPicked(picked < ready_.size() ? picked : 0, now_ns);
+    any = true;
+  }
+  MarkAll();
+  return any;
+}
+
+// Nothing more can be dispatched now: what was, must be seen done.
+void Scheduler::MarkAll() {
+  for (const auto& client : clients_) {
+    const StreamTable& streams = client->session->streams();
+    for (const std::uint32_t stream : streams.active()) {
+      const StreamQueue& queue = streams.at(stream);
+      if (queue.in_flight() && !queue.awaits_callback) MarkUpTo(*client, stream, queue.dispatched);
+    }
+  }
+}
+
+void Scheduler::DispatchPicked(std::size_t index, std::uint64_t now_ns) {
+  Client& client = *ready_clients_[index];
+  const std::uint32_t stream = ready_[index].stream;
+  if (!Bind(client, stream)) {
+    client.session->SetStickyError(CUDA_ERROR_OUT_OF_MEMORY);
+    client.session->DropWaiting();
+    return;
+  }
+  policy_->OnDispatched(ready_[index], now_ns);
+  IssueHead(client, stream, now_ns);
+}
+
+bool Scheduler::Bind(Client& client, std::uint32_t stream) {
+  const StreamQueue& queue = client.session->streams().at(stream);
+  Binding& binding = client.bindings[stream];
+  if (binding.gpu != nullptr) {
+    if (queue.in_flight() || binding.gpu->priority == gpu_streams_.Possible(queue.priority)) return true;
+    gpu_streams_.Return(binding.gpu);  // the number was given to another stream
+  }
+  binding.gpu = gpu_streams_.Take(queue.priority);
+  if (binding.gpu == nullptr) return false;
+  // Sequences of the stream continue from any number, the word's values must only grow.
+  binding.base = binding.gpu->marked;
+  binding.marked = queue.dispatched;
+  return true;
+}
+
+void Scheduler::IssueWaits(Client& client, std::uint32_t stream, const std::vector<Dependency>& unfinished) {
+  for (const Dependency& dependency : unfinished) {
+    Binding& other = client.bindings[dependency.stream];
+    MarkUpTo(client, dependency.stream, dependency.sequence);
+    Check(client, gpu_streams_.WaitFor(*client.bindings[stream].gpu, *other.gpu, other.base + dependency.sequence));
+  }
+}
+
+void Scheduler::IssueHead(Client& client, std::uint32_t stream, std::uint64_t now_ns) {
+  StreamTable& streams = client.session->streams();
+  IssueWaits(client, stream, streams.Unfinished(streams.at(stream).waiting.front()));
+  const Command command = streams.TakeHead(stream);
+  if (command.issue) Check(client, command.issue(client.bindings[stream].gpu->stream));
+  CountInFlight(client, 1, now_ns);
+  if (command.sequence - client.bindings[stream].marked >= kCommandsPerMark) MarkUpTo(client, stream, command.sequence);
+}
+
+void Scheduler::MarkUpTo(Client& client, std::uint32_t stream, std::uint64_t sequence) {
+  Binding& binding = client.bindings[stream];
+  if (binding.marked >= sequence || failure_ != CUDA_SUCCESS) return;
+  // The newest: a mark lies behind all that was issued, and says so.
+  binding.marked = client.session->streams().at(stream).dispatched;
+  Check(client, gpu_streams_.Mark(*binding.gpu, binding.base + binding.marked));
+}
+
+void Scheduler::Check(Client& client, CUresult result) {
+  if (result == CUDA_SUCCESS) return;
+  if (IsFatal(result)) {
+    failure_ = result;
+  } else {
+    client.session->SetStickyError(result);
+  }
+}
+
+void Scheduler::CheckHealth() {
+  for (const auto& client : clients_) {
+    const StreamTable& streams = client->session->streams();
+    for (const std::uint32_t stream : streams.active()) {
+      const Binding& binding = client->bindings[stream];
+      if (binding.gpu == nullptr || !streams.at(stream).in_flight()) continue;
+      const CUresult result = driver_.cuStreamQuery(binding.gpu->stream);
+      if (result != CUDA_SUCCESS && result != CUDA_ERROR_NOT_READY) failure_ = result;
+      return;  // a context fails as a whole
+    }
+  }
+}
+
+void Scheduler::BlameInFlight() {
+  for (const auto& client : clients_) {
+    const StreamTable& streams = client->session->streams();
+    const bool on_gpu = std::ranges::any_of(
+        streams.active(), [&](std::uint32_t stream) { return client->bindings[stream].gpu != nullptr &&
+                                                             streams.at(stream).in_flight(); });
+    if (on_gpu) client->session->SetStickyError(failure_);
+  }
+}
+
+std::vector<std::unique_ptr<ClientSession>> Scheduler::Collect() {
+  std::vector<std::unique_ptr<ClientSession>> done;
+  std::erase_if(clients_, [&](std::unique_ptr<Client>& client) {
+    if (!client->detached || !client->session->streams().idle() || !client->session->ready()) return false;
+    for (Binding& binding : client->bindings) {
+      if (binding.gpu != nullptr) gpu_streams_.Return(binding.gpu);
+    }
+    done.push_back(std::move(client->session));
+    return true;
+  });
+  return done;
+}
+
+std::vector<Scheduler::Broken> Scheduler::TakeBroken() {
+  std::vector<Broken> broken;
+  for (const auto& client : clients_) {
+    if (client->session->broken().empty() || std::exchange(client->reported, true)) continue;
+    client->session->SetStickyError(CUDA_ERROR_INVALID_VALUE);
+    broken.push_back({client->session->identity().client, client->session->broken()});
+  }
+  return broken;
+}
+
+}  // namespace paella::scheduler_daemon

@@ -1,0 +1,112 @@
+// The mechanism: takes each client's commands to the GPU in the order that the policy names, and sees them done.
+//
+//   client's ring ─▶ StreamTable ─▶ ready heads ─▶ policy.Pick ─▶ physical stream ─▶ mark ─▶ completion word
+//
+// One Step reads, completes and dispatches what it can, and never waits. Alone, a tenant's commands go to the GPU as
+// they come; when several tenants have work, only a few are in flight, so that the policy's order is the GPU's order.
+//
+// A CUDA error that ends a context (IsFatal) ends the scheduler: failure() tells, and nothing is dispatched any more.
+//
+// Dispatching thread only.
+#ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_SCHEDULER_H_
+#define PAELLA_SCHEDULER_DAEMON_EXECUTOR_SCHEDULER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "scheduler_daemon/executor/client_session.h"
+#include "scheduler_daemon/executor/gpu_streams.h"
+#include "scheduler_daemon/policies/policy.h"
+
+namespace paella::scheduler_daemon {
+
+// Whether a result says that the context, and with it every client's work on the GPU, is lost.
+bool IsFatal(CUresult result);
+
+class Scheduler {
+ public:
+  // Commands of all tenants on the GPU at once while more than one tenant has work.
+  static constexpr std::size_t kInFlightWhenShared = 16;
+  // Of one stream, always: the driver blocks a thread that queues about a thousand.
+  static constexpr std::uint64_t kInFlightPerStream = 256;
+
+  Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<Policy> policy)
+      : driver_(driver), gpu_streams_(gpu_streams), policy_(std::move(policy)) {}
+
+  void Add(std::unique_ptr<ClientSession> session);
+  // Drops what the client has not on the GPU yet. Collect gives it back when the rest is done.
+  void Detach(std::uint64_t client);
+  void SetPolicy(std::unique_ptr<Policy> policy) { policy_ = std::move(policy); }
+
+  // Whether anything was read, completed or dispatched.
+  bool Step(std::uint64_t now_ns);
+  // Asks the driver whether what is in flight still can end: slow, for when nothing happened for a while.
+  void CheckHealth();
+
+  // Sessions that were detached and are done, to be destroyed where waiting is allowed.
+  std::vector<std::unique_ptr<ClientSession>> Collect();
+  // Clients whose channel broke since the last call, with the reason. They are detached by paellad.
+  struct Broken {
+    std::uint64_t client;
+    std::string reason;
+  };
+  std::vector<Broken> TakeBroken();
+
+  CUresult failure() const { return failure_; }
+  // Gives the error to the clients whose work was on the GPU when it failed.
+  void BlameInFlight();
+  bool in_flight() const { return in_flight_ != 0; }
+  const Policy& policy() const { return *policy_; }
+
+  template <typename Visitor>
+  void ForEachSession(Visitor visit) const {
+    for (const auto& client : clients_) visit(*client->session);
+  }
+
+ private:
+  // Where a client's stream runs: sequence s is done when the word is at least base + s.
+  struct Binding {
+    GpuStream* gpu = nullptr;
+    std::uint64_t base = 0;
+    std::uint64_t marked = 0;  // sequence of the last mark
+  };
+  struct Client {
+    std::unique_ptr<ClientSession> session;
+    std::vector<Binding> bindings;
+    bool detached = false;
+    bool reported = false;
+  };
+
+  bool Read();
+  bool CompleteFinished(std::uint64_t now_ns);
+  bool Dispatch(std::uint64_t now_ns);
+  bool DispatchSoftware(std::uint64_t now_ns);
+  bool DispatchSoftwareHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
+  void CollectReady();
+  void MarkAll();
+  void DispatchPicked(std::size_t index, std::uint64_t now_ns);
+  bool Bind(Client& client, std::uint32_t stream);
+  void IssueHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
+  void IssueWaits(Client& client, std::uint32_t stream, const std::vector<Dependency>& unfinished);
+  void MarkUpTo(Client& client, std::uint32_t stream, std::uint64_t sequence);
+  void Check(Client& client, CUresult result);
+  void CountInFlight(Client& client, std::uint64_t count, std::uint64_t now_ns);
+  void CountDone(Client& client, std::uint64_t count, std::uint64_t now_ns);
+  bool IsShared() const;
+
+  const Driver& driver_;
+  GpuStreams& gpu_streams_;
+  std::unique_ptr<Policy> policy_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<ReadyCommand> ready_;
+  std::vector<Client*> ready_clients_;  // of ready_, by the same index
+  std::uint64_t arrivals_ = 0;
+  std::uint64_t in_flight_ = 0;
+  CUresult failure_ = CUDA_SUCCESS;
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_EXECUTOR_SCHEDULER_H_
