@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(
-  g++ cmake ninja-build            # build
+  g++ cmake ninja-build pkg-config   # build
   libspdlog-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libsystemd-dev libxxhash-dev   # daemon
   libunwind-dev                    # back traces of unsupported calls
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev   # tests

@@ -1,0 +1,322 @@
+#include "scheduler_daemon/executor/executor.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "ipc/waiting.h"
+#include "scheduler_daemon/executor/device_description.h"
+#include "scheduler_daemon/executor/gpu_streams.h"
+#include "scheduler_daemon/executor/scheduler.h"
+#include "scheduler_daemon/executor/slab_broker.h"
+#include "scheduler_daemon/executor/status.h"
+#include "scheduler_daemon/executor/tenants.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Longer than any pause between a program's calls that a sleep would not hurt.
+constexpr std::chrono::microseconds kSpin{50};
+// While the GPU works it is watched without a pause at first, then in steps that add little to what has already taken
+// much longer.
+constexpr std::chrono::microseconds kSpinWithWork{500};
+constexpr std::chrono::microseconds kStepWithWork{20};
+constexpr std::chrono::milliseconds kStepWithWaiting{1};
+constexpr std::chrono::seconds kStepIdle{1};
+constexpr std::chrono::milliseconds kHealthCheckAfter{1};
+
+std::uint64_t NowNs() {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
+}
+
+class Executor {
+ public:
+  Executor(const Driver& driver, CUcontext context, ipc::ControlSocket control, std::unique_ptr<Policy> policy)
+      : driver_(driver),
+        context_(context),
+        control_(std::move(control)),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        broker_(control_),
+        tenants_(driver, broker_),
+        gpu_streams_(driver),
+        scheduler_(driver, gpu_streams_, std::move(policy)),
+        reaper_([this] { driver_.cuCtxSetCurrent(context_); }) {}
+
+  int Run(const DeviceDescription& device);
+
+ private:
+  // Control thread.
+  void Listen();
+  bool OnPacket(ipc::Packet& packet);
+  bool OnAttach(ipc::Packet& packet);
+  void Refuse(std::uint64_t client, std::string reason);
+  void Tell(std::function<void()> job);  // to be run on the main thread
+
+  // Main thread.
+  void RunInbox();
+  void HandleDeparted();
+  void Wait(bool worked);
+  void Sleep();
+  bool HasWaiting() const;
+  std::chrono::nanoseconds SleepStep() const;
+
+  const Driver& driver_;
+  const CUcontext context_;
+  ipc::ControlSocket control_;
+  ipc::Fd wake_;
+  SlabBroker broker_;
+  Tenants tenants_;
+  GpuStreams gpu_streams_;
+  Scheduler scheduler_;
+
+  std::mutex inbox_mutex_;
+  std::vector<std::function<void()>> inbox_;
+  std::atomic<bool> has_inbox_{false};
+  std::atomic<bool> stop_{false};
+
+  Clock::time_point last_worked_ = Clock::now();
+  Clock::time_point last_health_check_ = Clock::now();
+  Worker reaper_;
+};
+
+void Executor::Tell(std::function<void()> job) {
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    inbox_.push_back(std::move(job));
+  }
+  has_inbox_.store(true, std::memory_order_release);
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(wake_.get(), &one, sizeof one);
+}
+
+void Executor::Listen() {
+  driver_.cuCtxSetCurrent(context_);
+  ipc::Packet packet;
+  for (;;) {
+    switch (control_.Receive(packet, std::chrono::milliseconds(1000))) {
+      case ipc::ReceiveStatus::kTimeout: continue;
+      case ipc::ReceiveStatus::kPacket:
+        if (OnPacket(packet)) continue;
+        break;
+      case ipc::ReceiveStatus::kClosed:
+      case ipc::ReceiveStatus::kMalformed: break;
+    }
+    break;
+  }
+  stop_ = true;
+  Tell([] {});
+}
+
+bool Executor::OnPacket(ipc::Packet& packet) {
+  switch (packet.kind) {
+    case ipc::ClientAttach::kKind: return OnAttach(packet);
+    case ipc::SlabGrant::kKind: return broker_.OnGrant(packet);
+    case ipc::ClientDetach::kKind:
+      if (const auto message = packet.As<ipc::ClientDetach>()) {
+        Tell([this, client = message->client] { scheduler_.Detach(client); });
+        return true;
+      }
+      return false;
+    case ipc::SetPolicy::kKind:
+      if (const auto message = packet.As<ipc::SetPolicy>()) {
+        Tell([this, name = message->name] {
+          if (auto policy = MakePolicy(name)) scheduler_.SetPolicy(std::move(policy));
+        });
+        return true;
+      }
+      return false;
+    case ipc::StatusRequest::kKind:
+      if (const auto message = packet.As<ipc::StatusRequest>()) {
+        Tell([this, tag = message->tag] {
+          ipc::StatusReport report;
+          report.tag = tag;
+          report.document = DescribeStatus(scheduler_);
+          control_.Send(report);
+        });
+        return true;
+      }
+      return false;
+    default: return false;
+  }
+}
+
+void Executor::Refuse(std::uint64_t client, std::string reason) {
+  ipc::ClientFailed failed;
+  failed.client = client;
+  failed.reason = std::move(reason);
+  control_.Send(failed);
+  ipc::ClientDetached detached;
+  detached.client = client;
+  control_.Send(detached);
+}
+
+bool Executor::OnAttach(ipc::Packet& packet) {
+  const auto client = packet.As<ipc::ClientAttach>();
+  if (!client || packet.fds.size() != 3) return false;
+  ClientSession::Resources resources;
+  resources.channel = ipc::Mapping::Shared(packet.fds[0].get(), client->channel_bytes);
+  resources.arena = ipc::Mapping::Shared(packet.fds[1].get(), client->arena_bytes, client->arena_base);
+  resources.doorbell = std::move(packet.fds[2]);
+  if (!resources.channel.valid() || !resources.arena.valid()) {
+    Refuse(client->client, "the executor cannot map the client's channel or arena");
+    return true;
+  }
+  CUresult result = CUDA_SUCCESS;
+  auto tenant = tenants_.Get(*client, result);
+  if (tenant == nullptr) {
+    Refuse(client->client, "the executor cannot reserve the tenant's window: " + driver_.ErrorName(result));
+    return true;
+  }
+  auto session = std::make_shared<std::unique_ptr<ClientSession>>(std::make_unique<ClientSession>(
+      driver_, context_, *client, std::move(resources), std::move(tenant)));
+  Tell([this, session] { scheduler_.Add(std::move(*session)); });
+  return true;
+}
+
+void Executor::RunInbox() {
+  if (!has_inbox_.exchange(false, std::memory_order_acquire)) return;
+  std::vector<std::function<void()>> jobs;
+  {
+    const std::lock_guard lock(inbox_mutex_);
+    jobs.swap(inbox_);
+  }
+  for (const auto& job : jobs) job();
+}
+
+void Executor::HandleDeparted() {
+  for (auto& broken : scheduler_.TakeBroken()) {
+    ipc::ClientFailed message;
+    message.client = broken.client;
+    message.reason = std::move(broken.reason);
+    control_.Send(message);
+  }
+  for (auto& session : scheduler_.Collect()) {
+    auto owned = std::make_shared<std::unique_ptr<ClientSession>>(std::move(session));
+    reaper_.Post([this, owned] {
+      ipc::ClientDetached message;
+      message.client = (*owned)->identity().client;
+      owned->reset();
+      tenants_.Tidy();
+      control_.Send(message);
+    });
+  }
+}
+
+bool Executor::HasWaiting() const {
+  bool waiting = false;
+  scheduler_.ForEachSession([&](ClientSession& session) { waiting |= !session.ready() || !session.streams().idle(); });
+  return waiting;
+}
+
+std::chrono::nanoseconds Executor::SleepStep() const {
+  if (scheduler_.in_flight()) return kStepWithWork;
+  return HasWaiting() ? std::chrono::nanoseconds(kStepWithWaiting) : std::chrono::nanoseconds(kStepIdle);
+}
+
+void Executor::Sleep() {
+  const auto set_sleeping = [this](std::uint32_t value) {
+    // Read-modify-writes: a client that writes a record sees that we sleep, or we see its record (Channel).
+    scheduler_.ForEachSession([value](ClientSession& session) {
+      session.channel().header().daemon_sleeps.exchange(value, std::memory_order_seq_cst);
+    });
+  };
+  set_sleeping(1);
+  if (!scheduler_.Step(NowNs()) && !has_inbox_.load(std::memory_order_acquire)) {
+    std::vector<pollfd> fds{{wake_.get(), POLLIN, 0}};
+    scheduler_.ForEachSession([&](ClientSession& session) { fds.push_back({session.doorbell(), POLLIN, 0}); });
+    const auto step = SleepStep();
+    const timespec timeout{step.count() / 1'000'000'000, step.count() % 1'000'000'000};
+    ppoll(fds.data(), fds.size(), &timeout, nullptr);
+    for (const pollfd& fd : fds) {
+      std::uint64_t count = 0;
+      if ((fd.revents & POLLIN) != 0) [[maybe_unused]] const auto got = read(fd.fd, &count, sizeof count);
+    }
+  } else {
+    last_worked_ = Clock::now();
+  }
+  set_sleeping(0);
+}
+
+void Executor::Wait(bool worked) {
+  const auto now = Clock::now();
+  if (worked) {
+    last_worked_ = now;
+    return;
+  }
+  if (scheduler_.in_flight() && now - last_worked_ > kHealthCheckAfter && now - last_health_check_ > kHealthCheckAfter) {
+    last_health_check_ = now;
+    scheduler_.CheckHealth();
+  }
+  if (now - last_worked_ > (scheduler_.in_flight() ? kSpinWithWork : kSpin)) {
+    Sleep();
+  } else {
+    ipc::CpuRelax();
+  }
+}
+
+int Executor::Run(const DeviceDescription& device) {
+  prctl(PR_SET_TIMERSLACK, 1);  // a sleep of microseconds takes microseconds
+  if (const CUresult result = gpu_streams_.Start(); result != CUDA_SUCCESS) {
+    spdlog::error("executor: cannot make streams: {}", driver_.ErrorName(result));
+    return kExecutorNoGpu;
+  }
+  if (!control_.Send(device)) return kExecutorDone;
+  std::thread listener([this] { Listen(); });
+  while (!stop_ && scheduler_.failure() == CUDA_SUCCESS) {
+    RunInbox();
+    const bool worked = scheduler_.Step(NowNs());
+    HandleDeparted();
+    Wait(worked);
+  }
+  // From here on nothing is given back piece by piece: the driver frees all with the process, and a lost context
+  // answers every call with its error.
+  int status = kExecutorDone;
+  if (scheduler_.failure() != CUDA_SUCCESS) {
+    spdlog::error("executor: the context is lost: {}", driver_.ErrorName(scheduler_.failure()));
+    scheduler_.BlameInFlight();
+    status = kExecutorGpuFault;
+  }
+  spdlog::shutdown();
+  _exit(status);
+}
+
+}  // namespace
+
+int RunExecutor(const ExecutorSettings& settings, ipc::ControlSocket control) {
+  std::string error;
+  const auto driver = Driver::Load(settings.driver, error);
+  if (driver == nullptr) {
+    spdlog::error("executor: {}", error);
+    return kExecutorNoGpu;
+  }
+  CUdevice device = 0;
+  CUcontext context = nullptr;
+  CUresult result = driver->cuDeviceGet(&device, settings.device);
+  if (result == CUDA_SUCCESS) result = driver->cuDevicePrimaryCtxRetain(&context, device);
+  if (result == CUDA_SUCCESS) result = driver->cuCtxSetCurrent(context);
+  if (result != CUDA_SUCCESS) {
+    spdlog::error("executor: no context on device {}: {}", settings.device, driver->ErrorName(result));
+    return kExecutorNoGpu;
+  }
+  auto policy = MakePolicy(settings.policy);
+  if (policy == nullptr) {
+    spdlog::error("executor: there is no policy '{}'", settings.policy);
+    return kExecutorNoGpu;
+  }
+  Executor executor(*driver, context, std::move(control), std::move(policy));
+  return executor.Run(DescribeDevice(*driver, device));
+}
+
+}  // namespace paella::scheduler_daemon

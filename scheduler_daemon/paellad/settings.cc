@@ -1,0 +1,207 @@
+#include "scheduler_daemon/paellad/settings.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <limits>
+#include <sstream>
+#include <toml++/toml.h>
+
+#include "ipc/socket_path.h"
+#include "scheduler_daemon/policies/policy.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr std::uint64_t kAddressGranularity = 2ull << 20;
+constexpr std::uint64_t kAddressEnd = 1ull << 47;
+
+bool IsPolicy(const std::string& name) { return MakePolicy(name) != nullptr; }
+
+bool IsLogLevel(const std::string& name) {
+  for (const char* level : {"trace", "debug", "info", "warning", "error", "off"}) {
+    if (name == level) return true;
+  }
+  return false;
+}
+
+std::string Words(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+// "" if the settings make sense together.
+std::string WhatIsWrong(const Settings& settings) {
+  if (!IsPolicy(settings.policy)) {
+    return "there is no policy '" + settings.policy + "'; there are " + Words(PolicyNames());
+  }
+  if (!IsLogLevel(settings.log_level)) {
+    return "there is no log level '" + settings.log_level + "'; there are trace, debug, info, warning, error, off";
+  }
+  for (const std::uint64_t value :
+       {settings.window_base, settings.window_bytes, settings.arena_base, settings.arena_bytes}) {
+    if (value == 0 || value % kAddressGranularity != 0) return "windows and arenas are whole multiples of 2 MiB, not 0";
+  }
+  const auto end = [&](std::uint64_t base, std::uint64_t bytes) {
+    std::uint64_t total = 0;
+    std::uint64_t last = 0;
+    const bool overflow = __builtin_mul_overflow(bytes, std::uint64_t{settings.max_clients}, &total) ||
+                          __builtin_add_overflow(base, total, &last);
+    return overflow ? std::numeric_limits<std::uint64_t>::max() : last;
+  };
+  const std::uint64_t window_end = end(settings.window_base, settings.window_bytes);
+  const std::uint64_t arena_end = end(settings.arena_base, settings.arena_bytes);
+  if (window_end > kAddressEnd || arena_end > kAddressEnd) return "max_clients windows or arenas leave the address space";
+  if (settings.window_base < arena_end && settings.arena_base < window_end) return "windows and arenas overlap";
+  return "";
+}
+
+class TomlReader {
+ public:
+  TomlReader(const std::string& path, std::string& error) : path_(path), error_(error) {}
+
+  void Text(const toml::node& node, std::string& out) {
+    if (const auto value = node.value_exact<std::string>()) {
+      out = *value;
+    } else {
+      Complain(node, "expected a string");
+    }
+  }
+
+  template <typename Number>
+  void Integer(const toml::node& node, Number& out, std::int64_t least, std::int64_t greatest) {
+    const auto value = node.value_exact<std::int64_t>();
+    if (value && *value >= least && *value <= greatest) {
+      out = static_cast<Number>(*value);
+    } else {
+      Complain(node, "expected a whole number from " + std::to_string(least) + " to " + std::to_string(greatest));
+    }
+  }
+
+  void Complain(const toml::node& node, const std::string& what) {
+    if (!error_.empty()) return;
+    error_ = path_ + ":" + std::to_string(node.source().begin.line) + ": " + what;
+  }
+
+ private:
+  const std::string& path_;
+  std::string& error_;
+};
+
+void ReadEntry(TomlReader& reader, const std::string& key, const toml::node& node, Settings& settings) {
+  constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
+  if (key == "device") return reader.Integer(node, settings.device, 0, 1023);
+  if (key == "socket") return reader.Text(node, settings.socket);
+  if (key == "control_socket") return reader.Text(node, settings.control_socket);
+  if (key == "socket_mode") return reader.Integer(node, settings.socket_mode, 0, 0777);
+  if (key == "control_mode") return reader.Integer(node, settings.control_mode, 0, 0777);
+  if (key == "driver") return reader.Text(node, settings.driver);
+  if (key == "policy") return reader.Text(node, settings.policy);
+  if (key == "log_level") return reader.Text(node, settings.log_level);
+  if (key == "window_base") return reader.Integer(node, settings.window_base, 1, kAny);
+  if (key == "window_bytes") return reader.Integer(node, settings.window_bytes, 1, kAny);
+  if (key == "arena_base") return reader.Integer(node, settings.arena_base, 1, kAny);
+  if (key == "arena_bytes") return reader.Integer(node, settings.arena_bytes, 1, kAny);
+  if (key == "max_clients") return reader.Integer(node, settings.max_clients, 1, 100'000);
+  if (key == "drain_seconds") return reader.Integer(node, settings.drain_seconds, 0, 3600);
+  reader.Complain(node, "unknown key '" + key + "'");
+}
+
+bool ReadFile(const std::string& path, std::string& text, std::string& error) {
+  std::ifstream file(path);
+  std::stringstream content;
+  if (file) content << file.rdbuf();
+  if (!file || content.bad()) {
+    error = path + ": " + std::strerror(errno);
+    return false;
+  }
+  text = content.str();
+  return true;
+}
+
+void AddOptions(CLI::App& app, Settings& settings, std::string& config) {
+  app.set_version_flag("--version", "paellad " PAELLA_VERSION);
+  app.add_option("--config", config, "TOML file; what the command line says comes first");
+  app.add_option("--device", settings.device, "Ordinal of the GPU")->check(CLI::Range(0, 1023));
+  app.add_option("--socket", settings.socket, "Where programs connect (default: gpu<device>.sock in /run/paella, or in "
+                                              "$XDG_RUNTIME_DIR/paella)");
+  app.add_option("--control-socket", settings.control_socket, "Where paellactl connects (default: beside the socket)");
+  app.add_option("--driver", settings.driver, "The CUDA driver: a library's name or path")->capture_default_str();
+  app.add_option("--policy", settings.policy, "Which command runs next: " + Words(PolicyNames()))->capture_default_str();
+  app.add_option("--log-level", settings.log_level, "trace, debug, info, warning, error or off")->capture_default_str();
+  app.add_option("--drain-seconds", settings.drain_seconds, "How long SIGTERM waits for clients' work")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+bool ReadToml(const std::string& text, const std::string& path, Settings& settings, std::string& error) {
+  error.clear();
+  Settings changed = settings;
+  try {
+    const toml::table table = toml::parse(text, path);
+    TomlReader reader(path, error);
+    for (const auto& [key, node] : table) ReadEntry(reader, std::string(key.str()), node, changed);
+  } catch (const toml::parse_error& failure) {
+    error = path + ":" + std::to_string(failure.source().begin.line) + ": " + std::string(failure.description());
+  }
+  if (!error.empty()) return false;
+  settings = changed;
+  return true;
+}
+
+SettingsResult ReadSettings(int argc, char** argv, Settings& settings) {
+  std::string config;
+  CLI::App app{"Runs the work of many programs on one GPU, in the order that a policy decides."};
+  AddOptions(app, settings, config);
+  try {
+    app.parse(argc, argv);
+    if (!config.empty()) {
+      std::string text;
+      std::string error;
+      settings = Settings{};
+      if (!ReadFile(config, text, error) || !ReadToml(text, config, settings, error)) {
+        std::cerr << "paellad: " << error << '\n';
+        return SettingsResult::kError;
+      }
+      app.parse(argc, argv);  // again, over the file
+    }
+  } catch (const CLI::ParseError& outcome) {
+    return app.exit(outcome) == 0 ? SettingsResult::kExit : SettingsResult::kError;
+  }
+  if (const std::string wrong = WhatIsWrong(settings); !wrong.empty()) {
+    std::cerr << "paellad: " << wrong << '\n';
+    return SettingsResult::kError;
+  }
+  return SettingsResult::kRun;
+}
+
+bool ChooseSockets(Settings& settings, std::string& error) {
+  if (settings.socket.empty()) {
+    const std::string ordinal = std::to_string(settings.device);
+    ipc::SocketEnvironment environment = ipc::SocketEnvironment::OfThisProcess();
+    environment.cuda_visible_devices = ordinal.c_str();
+    for (const std::string& candidate : ipc::CandidateSocketPaths(environment)) {
+      const auto folder = std::filesystem::path(candidate).parent_path();
+      std::error_code ignored;
+      std::filesystem::create_directory(folder, ignored);
+      if (access(folder.c_str(), W_OK | X_OK) == 0) {
+        settings.socket = candidate;
+        break;
+      }
+      error = folder.string() + ": " + std::strerror(errno);
+    }
+    if (settings.socket.empty()) return false;
+  }
+  if (settings.control_socket.empty()) settings.control_socket = settings.socket + ".control";
+  return true;
+}
+
+}  // namespace paella::scheduler_daemon

@@ -1,0 +1,42 @@
+// What paellad is told: the command line over a TOML file over the defaults.
+#ifndef PAELLA_SCHEDULER_DAEMON_PAELLAD_SETTINGS_H_
+#define PAELLA_SCHEDULER_DAEMON_PAELLAD_SETTINGS_H_
+
+#include <cstdint>
+#include <string>
+
+namespace paella::scheduler_daemon {
+
+struct Settings {
+  int device = 0;
+  std::string socket;          // empty: by the rule of ipc/socket_path.h
+  std::string control_socket;  // empty: beside `socket`
+  unsigned socket_mode = 0666;   // who may run programs on the GPU
+  unsigned control_mode = 0600;  // who may ask and change
+  std::string driver = "libcuda.so.1";
+  std::string policy = "fifo";
+  std::string log_level = "info";
+  std::uint64_t window_base = 0x2000'0000'0000;
+  std::uint64_t window_bytes = 512ull << 30;  // of each tenant
+  std::uint64_t arena_base = 0x1100'0000'0000;
+  std::uint64_t arena_bytes = 64ull << 30;  // of each client
+  unsigned max_clients = 128;
+  unsigned drain_seconds = 10;  // after SIGTERM, for the clients' work
+};
+
+enum class SettingsResult { kRun, kExit, kError };
+
+// Reads the command line and the file that it names. kExit: --help or --version was answered. kError: what was wrong
+// was said on standard error.
+SettingsResult ReadSettings(int argc, char** argv, Settings& settings);
+
+// Reads `text` (TOML, from `path`) into `settings`. False, with a line for the user in `error`, if anything in it is
+// unknown, of the wrong type or out of range; then `settings` is as it was.
+bool ReadToml(const std::string& text, const std::string& path, Settings& settings, std::string& error);
+
+// Fills in the sockets' paths. False: no folder for them can be used; `error` says why.
+bool ChooseSockets(Settings& settings, std::string& error);
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_PAELLAD_SETTINGS_H_

@@ -1,0 +1,82 @@
+// The virtual memory management functions. They need no context, as with the real driver.
+#include "tests/simulated_gpu/virtual_memory.h"
+
+#include "tests/simulated_gpu/api/common.h"
+
+using namespace paella::simulated_gpu;
+
+CUresult cuMemGetAllocationGranularity(size_t* granularity, const CUmemAllocationProp* prop,
+                                       CUmemAllocationGranularity_flags) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  if (granularity == nullptr || prop == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *granularity = kPhysicalGranularity;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t size, const CUmemAllocationProp* prop,
+                     unsigned long long flags) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  if (handle == nullptr || prop == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (prop->type != CU_MEM_ALLOCATION_TYPE_PINNED) return CUDA_ERROR_INVALID_VALUE;
+  const bool on_device = prop->location.type == CU_MEM_LOCATION_TYPE_DEVICE;
+  if (on_device && prop->location.id != 0) return CUDA_ERROR_INVALID_DEVICE;
+  return VirtualMemory::Get().Create(size, on_device, *handle);
+}
+
+CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  return VirtualMemory::Get().Release(handle);
+}
+
+CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle* handle, void* addr) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  return VirtualMemory::Get().Retain(reinterpret_cast<std::uintptr_t>(addr), *handle);
+}
+
+CUresult cuMemExportToShareableHandle(void* shareableHandle, CUmemGenericAllocationHandle handle,
+                                      CUmemAllocationHandleType handleType, unsigned long long) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  if (shareableHandle == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (handleType != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) return CUDA_ERROR_NOT_SUPPORTED;
+  return VirtualMemory::Get().Export(handle, *static_cast<int*>(shareableHandle));
+}
+
+CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle* handle, void* osHandle,
+                                        CUmemAllocationHandleType shHandleType) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (shHandleType != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) return CUDA_ERROR_NOT_SUPPORTED;
+  return VirtualMemory::Get().Import(static_cast<int>(reinterpret_cast<std::intptr_t>(osHandle)), *handle);
+}
+
+CUresult cuMemAddressReserve(CUdeviceptr* ptr, size_t size, size_t alignment, CUdeviceptr addr, unsigned long long) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  if (ptr == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  std::uintptr_t address = 0;
+  PAELLA_RETURN_IF_ERROR(VirtualMemory::Get().Reserve(size, alignment, addr, address));
+  *ptr = address;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  return VirtualMemory::Get().Unreserve(ptr, size);
+}
+
+CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  return VirtualMemory::Get().Map(ptr, size, offset, handle);
+}
+
+CUresult cuMemUnmap(CUdeviceptr ptr, size_t size) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  return VirtualMemory::Get().Unmap(ptr, size);
+}
+
+CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc* desc, size_t count) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  if (desc == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
+  const CUmemAccess_flags flags = desc[0].flags;
+  return VirtualMemory::Get().SetAccess(ptr, size, flags != CU_MEM_ACCESS_FLAGS_PROT_NONE,
+                                        flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+}
