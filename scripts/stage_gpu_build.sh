@@ -43,6 +43,7 @@ fi
 cp "${data[@]}" "$staged/bin/"
 
 # A program that was not linked to look in ../lib would fail only on the other machine: say so here.
+# shellcheck disable=SC2016  # the loader expands $ORIGIN
 for program in "${found[@]}"; do
   name=$(basename "$program")
   if [[ -n $(needed_libraries "$program") ]] && ! readelf -d "$staged/bin/$name" | grep -qF '$ORIGIN/../lib'; then

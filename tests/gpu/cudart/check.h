@@ -75,7 +75,9 @@ class Stream {
 
 class Event {
  public:
-  explicit Event(unsigned flags = cudaEventDefault) { Check(cudaEventCreateWithFlags(&event_, flags), "cudaEventCreate"); }
+  explicit Event(unsigned flags = cudaEventDefault) {
+    Check(cudaEventCreateWithFlags(&event_, flags), "cudaEventCreateWithFlags");
+  }
   ~Event() { cudaEventDestroy(event_); }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;

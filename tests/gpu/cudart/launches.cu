@@ -61,7 +61,9 @@ std::uint64_t VectorAdd() {
   Add<<<(kElements + kThreads - 1) / kThreads, kThreads>>>(device_a.data(), device_b.data(), sum.data(), kElements);
   CheckLaunch();
   const std::vector<float> result = sum.Read();
-  for (unsigned i = 0; i < kElements; ++i) Expect(result[i] == a[i] + b[i], "element " + std::to_string(i) + " is wrong");
+  for (unsigned i = 0; i < kElements; ++i) {
+    Expect(result[i] == a[i] + b[i], "element " + std::to_string(i) + " is wrong");
+  }
   return Fingerprint(result);
 }
 
@@ -71,7 +73,8 @@ std::uint64_t DynamicSharedMemory() {
   constexpr int kSharedBytes = kBlockValues * sizeof(unsigned);  // more than the 48 KiB that need no permission
   const std::vector<unsigned> values = Numbers(kBlocks * kBlockValues);
   const DeviceArray<unsigned> device(values);
-  Check(cudaFuncSetAttribute(ReverseBlock, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes), "cudaFuncSetAttribute");
+  Check(cudaFuncSetAttribute(ReverseBlock, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes),
+        "cudaFuncSetAttribute");
   ReverseBlock<<<kBlocks, 512, kSharedBytes>>>(device.data());
   CheckLaunch();
   std::vector<unsigned> expected = values;
@@ -88,7 +91,8 @@ std::uint64_t CooperativeLaunch() {
   int blocks = 0;
   Check(cudaDeviceGetAttribute(&supported, cudaDevAttrCooperativeLaunch, 0), "cudaDeviceGetAttribute");
   Expect(supported == 1, "the device says that it has no cooperative launch");
-  Check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, PassAround, kThreads, 0), "cudaOccupancyMaxActiveBlocks");
+  Check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, PassAround, kThreads, 0),
+        "cudaOccupancyMaxActiveBlocksPerMultiprocessor");
   Expect(blocks > 0, "no block of the kernel fits");
   constexpr unsigned kGrid = 100;
   constexpr unsigned kRounds = 50;
@@ -97,7 +101,8 @@ std::uint64_t CooperativeLaunch() {
   unsigned* data = device.data();
   unsigned rounds = kRounds;
   void* parameters[] = {&data, &rounds};
-  Check(cudaLaunchCooperativeKernel(reinterpret_cast<void*>(PassAround), dim3(kGrid), dim3(kThreads), parameters, 0, nullptr),
+  const auto kernel = reinterpret_cast<void*>(PassAround);
+  Check(cudaLaunchCooperativeKernel(kernel, dim3(kGrid), dim3(kThreads), parameters, 0, nullptr),
         "cudaLaunchCooperativeKernel");
   for (unsigned round = 0; round < kRounds; ++round) {
     std::rotate(values.begin(), values.begin() + 1, values.end());

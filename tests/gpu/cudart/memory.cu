@@ -42,7 +42,8 @@ std::uint64_t PageableCopies() {
   std::vector<unsigned char> values(kBytes);
   for (std::size_t i = 0; i < kBytes; ++i) values[i] = static_cast<unsigned char>(i * 31 + (i >> 12));
   const DeviceArray<unsigned char> first(values), second(kBytes);
-  Check(cudaMemcpy(second.data() + 3, first.data() + 1, kBytes - 3, cudaMemcpyDeviceToDevice), "cudaMemcpy on the device");
+  Check(cudaMemcpy(second.data() + 3, first.data() + 1, kBytes - 3, cudaMemcpyDeviceToDevice),
+        "cudaMemcpy on the device");
   Check(cudaMemcpyAsync(second.data(), values.data(), 3, cudaMemcpyHostToDevice, nullptr), "cudaMemcpyAsync");
   const std::vector<unsigned char> result = second.Read();
   Expect(std::equal(result.begin(), result.begin() + 3, values.begin()), "the first bytes are wrong");
@@ -76,7 +77,8 @@ std::uint64_t StreamOrderedAllocation() {
     Check(cudaMallocAsync(&memory, kCount * sizeof(unsigned), stream), "cudaMallocAsync");
     Check(cudaMemsetAsync(memory, 0, kCount * sizeof(unsigned), stream), "cudaMemsetAsync");
     Launch(memory, kCount, stream);
-    Check(cudaMemcpyAsync(result.data(), memory, kCount * sizeof(unsigned), cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+    Check(cudaMemcpyAsync(result.data(), memory, kCount * sizeof(unsigned), cudaMemcpyDeviceToHost, stream),
+          "cudaMemcpyAsync");
     Check(cudaFreeAsync(memory, stream), "cudaFreeAsync");
     stream.Wait();
     Expect(result == Counted(kCount, 1, 1), "a value of round " + std::to_string(round) + " is wrong");
@@ -110,7 +112,8 @@ std::uint64_t Copies2D() {
   Check(cudaMallocPitch(&pitched, &pitch, kWidth, kHeight), "cudaMallocPitch");
   const std::unique_ptr<void, FreeDevice> owner(pitched);
   Expect(pitch >= kWidth, "the pitch is less than a row");
-  Check(cudaMemcpy2D(pitched, pitch, picture.data(), kWidth, kWidth, kHeight, cudaMemcpyHostToDevice), "cudaMemcpy2D in");
+  Check(cudaMemcpy2D(pitched, pitch, picture.data(), kWidth, kWidth, kHeight, cudaMemcpyHostToDevice),
+        "cudaMemcpy2D in");
   const DeviceArray<unsigned char> packed(kWidth * kHeight);
   Check(cudaMemcpy2DAsync(packed.data(), kWidth, pitched, pitch, kWidth, kHeight, cudaMemcpyDeviceToDevice, nullptr),
         "cudaMemcpy2DAsync on the device");
@@ -119,7 +122,8 @@ std::uint64_t Copies2D() {
   const unsigned char* corner = static_cast<const unsigned char*>(pitched) + 20 * pitch + 10;
   Check(cudaMemcpy2D(part.data(), 100, corner, pitch, 100, 50, cudaMemcpyDeviceToHost), "cudaMemcpy2D out");
   for (std::size_t y = 0; y < 50; ++y) {
-    Expect(std::memcmp(&part[y * 100], &picture[(y + 20) * kWidth + 10], 100) == 0, "row " + std::to_string(y) + " is wrong");
+    const bool same = std::memcmp(&part[y * 100], &picture[(y + 20) * kWidth + 10], 100) == 0;
+    Expect(same, "row " + std::to_string(y) + " is wrong");
   }
   return Fingerprint(part);
 }

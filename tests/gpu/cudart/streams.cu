@@ -120,7 +120,8 @@ std::uint64_t EventTiming() {
   const float host_ms = Milliseconds(std::chrono::steady_clock::now() - before).count();
   float gpu_ms = 0;
   Check(cudaEventElapsedTime(&gpu_ms, start, stop), "cudaEventElapsedTime");
-  Expect(gpu_ms > 0 && gpu_ms <= host_ms, "the events say " + std::to_string(gpu_ms) + " ms, the host " + std::to_string(host_ms));
+  Expect(gpu_ms > 0 && gpu_ms <= host_ms,
+         "the events say " + std::to_string(gpu_ms) + " ms, the host " + std::to_string(host_ms));
   return Fingerprint(device.Read());
 }
 
@@ -137,7 +138,8 @@ std::uint64_t HostFunctions() {
     expected.insert(expected.end(), {1, 2});
   }
   stream.Wait();
-  Expect(steps.seen == expected, "the host functions ran " + std::to_string(steps.seen.size()) + " times or in another order");
+  Expect(steps.seen == expected,
+         "the host functions ran " + std::to_string(steps.seen.size()) + " times or in another order");
   return Fingerprint(device.Read());
 }
 

@@ -47,7 +47,8 @@ std::uint64_t DeviceGlobals() {
   Check(cudaMemcpyFromSymbol(&value, total, sizeof value), "cudaMemcpyFromSymbol");
   Expect(value == 100 + kCount / 4 * 17, "the sum is " + std::to_string(value));
   const unsigned changed = 11;
-  Check(cudaMemcpyToSymbol(initialised, &changed, sizeof changed, 3 * sizeof(unsigned)), "cudaMemcpyToSymbol at an offset");
+  Check(cudaMemcpyToSymbol(initialised, &changed, sizeof changed, 3 * sizeof(unsigned)),
+        "cudaMemcpyToSymbol at an offset");
   Count<<<kCount / 256, 256>>>(kCount);
   unsigned second = 0;
   Check(cudaMemcpyFromSymbol(&second, total, sizeof second), "cudaMemcpyFromSymbol");

@@ -14,10 +14,12 @@ from report import Report, print_table
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="gpu_check.sh", description="Runs what needs a GPU, from a staged build.")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="of " + ", ".join(GROUPS) + " (default: all)")
-    parser.add_argument("--build", default="build/gpu", help="what scripts/stage_gpu_build.sh made (default: %(default)s)")
+    parser.add_argument("--build", default="build/gpu",
+                        help="what scripts/stage_gpu_build.sh made (default: %(default)s)")
     parser.add_argument("--results", default="gpu_check_results", help="folder of the results (default: %(default)s)")
     parser.add_argument("--policy", default="fifo", help="paellad's policy (default: %(default)s)")
-    parser.add_argument("--driver", help="the simulated GPU's libcuda.so.1: a dry run without the groups that need more")
+    parser.add_argument("--driver",
+                        help="the simulated GPU's libcuda.so.1: a dry run without the groups that need more")
     arguments = parser.parse_args()
     for group in arguments.groups:
         if group not in GROUPS:

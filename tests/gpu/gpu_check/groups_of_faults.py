@@ -17,7 +17,8 @@ MEMORY_TOLERANCE_MIB = 64
 
 def _start_busy(machine, seconds, tenant):
     iterations = "20" if machine.is_simulated else "5000"
-    return machine.start_paella([machine.program("busy"), "--seconds", str(seconds), "--iterations", iterations], tenant)
+    arguments = [machine.program("busy"), "--seconds", str(seconds), "--iterations", iterations]
+    return machine.start_paella(arguments, tenant)
 
 
 def _launches(machine):
@@ -126,7 +127,8 @@ def _memory_of_killed_client(machine, report):
         if used_mib is None:
             return
         is_back = lambda: gpu_memory_used_mib() <= used_mib + MEMORY_TOLERANCE_MIB  # noqa: E731
-        expect(wait_until(is_back, machine.within_limit(15)), f"{used_mib} MiB were used before, {gpu_memory_used_mib()} now")
+        expect(wait_until(is_back, machine.within_limit(15)),
+               f"{used_mib} MiB were used before, {gpu_memory_used_mib()} now")
 
 
 def _illegal_address(machine, report):

@@ -3,12 +3,12 @@ import os
 import sys
 
 from comparisons import compare_documents, last_json_line, run_both
+from machine import TESTS
 from report import CheckFailed, expect, expect_equal
 
 ACCURACY = 0.97
 BAD_CALLS_TIMEOUT_S = 200
-COMPARE_BAD_CALLS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "bad_calls",
-                                 "compare_bad_calls.py")
+COMPARE_BAD_CALLS = os.path.join(TESTS, "bad_calls", "compare_bad_calls.py")
 
 
 def examples(machine, report):
@@ -29,7 +29,8 @@ def _vector_add(machine, report):
 def _busy(machine, report):
     with report.check("busy: every kernel's result is right"):
         iterations = "20" if machine.is_simulated else "2000"
-        arguments = [machine.program("busy"), "--kernels", "400", "--iterations", iterations, "--streams", "4", "--json", "-"]
+        arguments = [machine.program("busy"), "--kernels", "400", "--iterations", iterations, "--streams", "4",
+                     "--json", "-"]
         documents = [last_json_line(run) for run in run_both(machine, arguments)]
         for key in ("kernels", "checks", "wrong"):
             expect_equal(documents[0][key], documents[1][key], key)
@@ -57,21 +58,19 @@ def _digits(machine, report):
     with report.check("digits: as accurate"):
         expect_equal(runs["native"]["accuracy"], runs["paella"]["accuracy"], "accuracy")
         expect(runs["paella"]["accuracy"] >= ACCURACY, f"the accuracy is {runs['paella']['accuracy']}")
-    report.measure("digits", {place: {key: run[key] for key in ("accuracy", "p50_us", "p99_us", "gpu_us", "logits_fnv1a")}
-                              for place, run in runs.items()})
+    shown = ("accuracy", "p50_us", "p99_us", "gpu_us", "logits_fnv1a")
+    report.measure("digits", {place: {key: run[key] for key in shown} for place, run in runs.items()})
 
 
 def _neighbours(machine, report):
     with report.check("three programs at once: all right"):
-        simulated = machine.is_simulated
+        iterations, additions, passes = ("20", "3", "1") if machine.is_simulated else ("2000", "300", "100")
         clients = [
-            machine.start_paella([machine.program("busy"), "--seconds", "5", "--iterations", "20" if simulated else "2000"]),
-            machine.start_paella([machine.program("vector_add"), "--repeat", "3" if simulated else "300"]),
-            machine.start_paella([machine.program("digits"), "--requests", "10" if simulated else "5000", "--repeat", "1000000"]
-                                 + (["--batch", "64"] if simulated else [])),
+            machine.start_paella([machine.program("busy"), "--seconds", "5", "--iterations", iterations]),
+            machine.start_paella([machine.program("vector_add"), "--repeat", additions]),
+            machine.start_paella([machine.program("digits"), "--repeat", passes]),
         ]
         for client in clients:
-            # With few requests the accuracy is that of few images; the exit status tells it.
             expect(client.wait(machine.within_limit(120)), "out of time: " + client.describe())
             expect(client.returncode == 0, client.describe())
 

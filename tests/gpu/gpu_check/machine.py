@@ -1,4 +1,4 @@
-"""This machine as the checks see it: programs of the staged build, run natively or through a paellad that is theirs alone.
+"""This machine as the checks see it: programs of the staged build, run natively or through a paellad of their own.
 
 One Machine a group. It ends everything that it started when the group is over, however that comes.
 """
@@ -18,7 +18,7 @@ STOP_TIMEOUT_S = 15
 STATUS_TIMEOUT_S = 10
 PROGRAM_TIMEOUT_S = 180
 
-PROGRAMS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "programs")
+TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Machine:
@@ -46,7 +46,7 @@ class Machine:
         return path
 
     def python(self, script, *arguments):
-        return [sys.executable, os.path.join(PROGRAMS, script), *arguments]
+        return [sys.executable, os.path.join(TESTS, "gpu", "programs", script), *arguments]
 
     def file(self, name):
         return os.path.join(self._folder, name)
@@ -97,7 +97,8 @@ class Machine:
         return self.file("gpu.sock")
 
     def start_paellad(self):
-        arguments = [self.program("paellad"), "--socket", self._socket, "--policy", self._policy, "--drain-seconds", "2"]
+        arguments = [self.program("paellad"), "--socket", self._socket, "--policy", self._policy]
+        arguments += ["--drain-seconds", "2"]
         if self.is_simulated:
             arguments += ["--driver", os.path.abspath(self.driver)]
         self._paellad = self._start(arguments, dict(os.environ))
@@ -144,8 +145,8 @@ class Machine:
 
 def _query_nvidia_smi(arguments):
     try:
-        answer = subprocess.run(["nvidia-smi", *arguments, "--format=csv,noheader,nounits"], capture_output=True, text=True,
-                                timeout=30, check=True)
+        answer = subprocess.run(["nvidia-smi", *arguments, "--format=csv,noheader,nounits"], capture_output=True,
+                                text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         raise CheckFailed(f"nvidia-smi: {error}") from error
     return [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""Programs that gpu_check starts: each in a process group of its own, with a bound on its time, and gone when gpu_check is.
+"""Programs that gpu_check starts: each in a process group of its own, and gone when gpu_check is.
 
 Output goes to files, so that no program ever waits for a reader, and what it said is there while it still runs.
 """

@@ -100,5 +100,5 @@ def print_table(reports, out=sys.stdout):
     print(f"\n{'group':12} {'passed':>7} {'failed':>7} {'skipped':>8}", file=out)
     for report in reports:
         note = "  (informational)" if report.informational else ""
-        print(f"{report.group:12} {report.count('passed'):7} {report.count('failed'):7} {report.count('skipped'):8}{note}",
-              file=out)
+        passed, failed, skipped = (report.count(outcome) for outcome in ("passed", "failed", "skipped"))
+        print(f"{report.group:12} {passed:7} {failed:7} {skipped:8}{note}", file=out)

@@ -26,8 +26,9 @@ def check_product(output, name, left, right, repeats):
 
 def check_layer(output, name, dtype):
     """A layer with a bias and an activation, which cuBLASLt fuses; then its gradient."""
-    weight, bias = torch_settings.seeded(5, 768, 3072).to("cuda", dtype), torch_settings.seeded(6, 768).to("cuda", dtype)
-    values = torch_settings.seeded(7, 128, 3072).to("cuda", dtype).requires_grad_()
+    shapes = (768, 3072), (768,), (128, 3072)
+    weight, bias, values = (torch_settings.seeded(seed, *shape).to("cuda", dtype) for seed, shape in enumerate(shapes))
+    values.requires_grad_()
     answer = torch.nn.functional.gelu(torch.nn.functional.linear(values, weight, bias))
     answer.float().square().mean().backward()
     output.result(name, torch_settings.of_tensor(answer))
@@ -48,7 +49,7 @@ def main():
     check_against_cpu(output)
     for type_name, dtype in TYPES.items():
         for name, (left, right) in PRODUCTS.items():
-            operands = [torch_settings.seeded(seed, *shape).to("cuda", dtype) for seed, shape in ((1, left), (2, right))]
+            operands = (torch_settings.seeded(seed, *shape).to("cuda", dtype) for seed, shape in enumerate((left, right)))
             check_product(output, f"{name}.{type_name}", *operands, repeats)
         check_layer(output, f"layer.{type_name}", dtype)
     output.write()

@@ -51,7 +51,8 @@ void SayReady() {
 
 class Worker {
  public:
-  explicit Worker(const Gpu& gpu) : work_(gpu.Function("Work")), values_(kGrid.blocks * kGrid.threads * sizeof(unsigned)) {}
+  explicit Worker(const Gpu& gpu)
+      : work_(gpu.Function("Work")), values_(kGrid.blocks * kGrid.threads * sizeof(unsigned)) {}
 
   void LaunchSome() const {
     for (int i = 0; i < 8; ++i) examples::Launch(work_, kGrid, nullptr, values_.address(), kIterations);
