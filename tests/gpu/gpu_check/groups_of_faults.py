@@ -10,6 +10,7 @@ from report import CheckSkipped, expect
 READY_TIMEOUT_S = 60
 NEIGHBOURS = 4
 SAMPLES = 5
+GONE_TIMEOUT_S = 30  # what is in flight ends first, and then the memory is given back
 ERROR_WITHIN_S = 1.0
 EXIT_CUDA_ERROR = 2  # of the examples
 MEMORY_TOLERANCE_MIB = 64
@@ -102,17 +103,31 @@ def _start_holder(machine, tenant, share):
     return holder
 
 
+def _expect_gone(machine, tenant):
+    gone = lambda: machine.status() is not None and tenant not in _launches(machine)  # noqa: E731
+    expect(wait_until(gone, machine.within_limit(GONE_TIMEOUT_S)), f"the daemon still lists {tenant}")
+
+
+def _expect_progress(machine, tenants):
+    """Each of them launches more than it has so far."""
+    before = _launches(machine)
+    goes_on = lambda now: all(now.get(tenant, 0) > before.get(tenant, 0) for tenant in tenants)  # noqa: E731
+    expect(wait_until(lambda: goes_on(_launches(machine)), machine.within_limit(READY_TIMEOUT_S)),
+           f"not all go on: {before}, then {_launches(machine)}")
+
+
 def _killed_client(machine, report):
-    with report.check("SIGKILL with work in flight: the others finish, all right"):
-        neighbours = [_start_busy(machine, 8, f"neighbour-{number}") for number in range(2)]
+    with report.check("SIGKILL with work in flight: the others go on, all right"):
+        tenants = ["neighbour-0", "neighbour-1"]
+        neighbours = [_start_busy(machine, 120, tenant) for tenant in tenants]
         victim = _start_holder(machine, "victim", 0.1)
-        _expect_work(machine, ["neighbour-0", "neighbour-1", "victim"])
-        before = _launches(machine)
+        _expect_work(machine, [*tenants, "victim"])
         victim.send(signal.SIGKILL)
-        gone = lambda: "victim" not in _launches(machine)  # noqa: E731
-        expect(wait_until(gone, machine.within_limit(10)), "the daemon still lists the dead client")
+        _expect_gone(machine, "victim")
+        _expect_progress(machine, tenants)
+        for neighbour in neighbours:
+            neighbour.send(signal.SIGTERM)
         _expect_good_end(machine, neighbours)
-        report.measure("launches_before_the_kill", before)
 
 
 def _memory_of_killed_client(machine, report):
@@ -121,8 +136,7 @@ def _memory_of_killed_client(machine, report):
         share = 0.6
         used_mib = None if machine.is_simulated else gpu_memory_used_mib()
         _start_holder(machine, "first-holder", share).send(signal.SIGKILL)
-        gone = lambda: "first-holder" not in _launches(machine)  # noqa: E731
-        expect(wait_until(gone, machine.within_limit(10)), "the daemon still lists the dead client")
+        _expect_gone(machine, "first-holder")
         _start_holder(machine, "second-holder", share).kill_group()
         if used_mib is None:
             return
@@ -163,7 +177,8 @@ def _expect_error_or_work(machine, report, neighbour, faulted):
         expect(neighbour.returncode == EXIT_CUDA_ERROR, neighbour.describe())
         seconds = max(0.0, neighbour.ended - faulted)
         report.measure("neighbour_error_seconds", round(seconds, 3))
-        expect(seconds <= ERROR_WITHIN_S, f"the error came after {seconds:.2f} s")
+        # The simulated GPU shares its processor cores with everybody, so no time is judged there.
+        expect(seconds <= ERROR_WITHIN_S or machine.is_simulated, f"the error came after {seconds:.2f} s")
         return
     neighbour.send(signal.SIGTERM)
     _expect_good_end(machine, [neighbour])

@@ -27,12 +27,13 @@ class Output:
         print(json.dumps(self._document), flush=True)
 
 
-def timed(function, repeats, wait):
-    """Calls `function` `repeats` times, `wait` after each. Returns the answers and the seconds of each call."""
-    answers, seconds = [], []
+def timed(function, repeats, wait, fingerprint):
+    """Calls `function` `repeats` times, `wait` after each. Returns each answer's fingerprint and the calls' seconds."""
+    prints, seconds = [], []
     for _ in range(repeats):
         start = time.perf_counter()
-        answers.append(function())
+        answer = function()
         wait()
         seconds.append(time.perf_counter() - start)
-    return answers, seconds
+        prints.append(fingerprint(answer))
+    return prints, seconds

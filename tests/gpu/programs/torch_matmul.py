@@ -17,10 +17,10 @@ TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.b
 
 
 def check_product(output, name, left, right, repeats):
-    products, seconds = timed(lambda: torch.matmul(left, right), repeats, torch.cuda.synchronize)
-    prints = [torch_settings.of_tensor(product) for product in products]
+    product = lambda: torch.matmul(left, right)  # noqa: E731
+    prints, seconds = timed(product, repeats, torch.cuda.synchronize, torch_settings.of_tensor)
     output.result(name, prints[0])
-    output.result(name + ".repeats_equal", all(each == prints[0] for each in prints))
+    output.result(name + ".repeats_equal", len(set(prints)) == 1)
     output.timing(name, seconds[1:])
 
 
@@ -49,8 +49,8 @@ def main():
     check_against_cpu(output)
     for type_name, dtype in TYPES.items():
         for name, (left, right) in PRODUCTS.items():
-            operands = (torch_settings.seeded(seed, *shape).to("cuda", dtype) for seed, shape in enumerate((left, right)))
-            check_product(output, f"{name}.{type_name}", *operands, repeats)
+            on_gpu = (torch_settings.seeded(seed, *shape).to("cuda", dtype) for seed, shape in enumerate((left, right)))
+            check_product(output, f"{name}.{type_name}", *on_gpu, repeats)
         check_layer(output, f"layer.{type_name}", dtype)
     output.write()
 
