@@ -59,18 +59,20 @@ class Machine:
     def paella(self, arguments, timeout_s=PROGRAM_TIMEOUT_S):
         return self._finish(self.start_paella(arguments), timeout_s)
 
+    def native_settings(self):
+        """What a native run has in its environment besides ours."""
+        return {"LD_LIBRARY_PATH": os.path.dirname(os.path.abspath(self.driver))} if self.is_simulated else {}
+
+    def paella_settings(self):
+        return {"LD_PRELOAD": os.path.join(self.build, "lib", "paella", "libpaella.so"), "PAELLA_SOCKET": self._socket}
+
     def start_native(self, arguments):
-        environment = _own_environment()
-        if self.is_simulated:
-            environment["LD_LIBRARY_PATH"] = os.path.dirname(os.path.abspath(self.driver))
-        return self._start(arguments, environment)
+        return self._start(arguments, _own_environment() | self.native_settings())
 
     def start_paella(self, arguments, tenant=None):
         self._clients += 1
         name = os.path.basename(arguments[0])
-        environment = _own_environment()
-        environment["LD_PRELOAD"] = os.path.join(self.build, "lib", "paella", "libpaella.so")
-        environment["PAELLA_SOCKET"] = self._socket
+        environment = _own_environment() | self.paella_settings()
         environment["PAELLA_TENANT"] = tenant or f"{name}-{self._clients}"
         environment["PAELLA_LOG"] = os.path.join(self._log_folder, f"client-{self._clients:02}-{name}.log")
         return self._start(arguments, environment)
@@ -117,6 +119,9 @@ class Machine:
             return json.loads(answer.stdout) if answer.returncode == 0 else None
         except (subprocess.TimeoutExpired, json.JSONDecodeError):
             return None
+
+    def daemon_pid(self):
+        return self._paellad.pid
 
     def executor_pid(self):
         return (self.status() or {}).get("daemon", {}).get("executor_pid")
