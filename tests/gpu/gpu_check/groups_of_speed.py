@@ -25,6 +25,7 @@ def benchmark(machine, report):
         run = machine.native(arguments + (SIMULATED if machine.is_simulated else REAL), COMPARE_TIMEOUT_S)
         print(run.stdout, flush=True)
         expect(run.returncode == 0, run.describe(lines=100))
+        machine.expect_client("driver_benchmark")
         report.measure("table", run.stdout.splitlines())
 
 

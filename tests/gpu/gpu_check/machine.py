@@ -57,7 +57,10 @@ class Machine:
         return self._finish(self.start_native(arguments), timeout_s)
 
     def paella(self, arguments, timeout_s=PROGRAM_TIMEOUT_S):
-        return self._finish(self.start_paella(arguments), timeout_s)
+        tenant = self._next_tenant(arguments)
+        process = self._finish(self.start_paella(arguments, tenant), timeout_s)
+        self.expect_client(f"tenant {tenant},")
+        return process
 
     def native_settings(self):
         """What a native run has in its environment besides ours."""
@@ -70,12 +73,21 @@ class Machine:
         return self._start(arguments, _own_environment() | self.native_settings())
 
     def start_paella(self, arguments, tenant=None):
-        self._clients += 1
-        name = os.path.basename(arguments[0])
+        tenant = tenant or self._next_tenant(arguments)
         environment = _own_environment() | self.paella_settings()
-        environment["PAELLA_TENANT"] = tenant or f"{name}-{self._clients}"
-        environment["PAELLA_LOG"] = os.path.join(self._log_folder, f"client-{self._clients:02}-{name}.log")
+        environment["PAELLA_TENANT"] = tenant
+        environment["PAELLA_LOG"] = os.path.join(self._log_folder, f"client-{tenant}.log")
         return self._start(arguments, environment)
+
+    def _next_tenant(self, arguments):
+        self._clients += 1
+        script = arguments[1] if arguments[0] == sys.executable else arguments[0]
+        return f"{self._clients:02}-{os.path.basename(script)}"
+
+    def expect_client(self, words):
+        """paellad's log names each client. A library that cannot be preloaded is only a warning of the loader's, and the
+        program would run natively, with the native results."""
+        expect(words in self._paellad.stderr, f"paellad has seen no client with {words!r}")
 
     def _start(self, arguments, environment):
         process = Process(arguments, environment, self._folder)
