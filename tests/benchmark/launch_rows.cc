@@ -33,11 +33,11 @@ class Parameters {
 };
 
 void LaunchMany(CUfunction function, CUstream stream, void** parameters, int launches) {
-  int failures = 0;
-  for (int i = 0; i < launches; ++i) {
-    failures += cuLaunchKernel(function, 1, 1, 1, 1, 1, 1, 0, stream, parameters, nullptr) != CUDA_SUCCESS;
+  CUresult result = CUDA_SUCCESS;
+  for (int i = 0; i < launches && result == CUDA_SUCCESS; ++i) {
+    result = cuLaunchKernel(function, 1, 1, 1, 1, 1, 1, 0, stream, parameters, nullptr);
   }
-  if (failures != 0) Check(CUDA_ERROR_LAUNCH_FAILED, "cuLaunchKernel");
+  Check(result, "cuLaunchKernel");
 }
 
 void PostLaunches(benchmark::State& state, CUfunction function) {
