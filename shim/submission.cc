@@ -57,9 +57,13 @@ CUresult Submission::NotReadyAfterALook() {
 }
 
 void Submission::WakeDaemon() {
-  const std::uint64_t one = 1;
-  // A full eventfd is a rung one. A daemon that died asleep is rung for ever: here it is noticed.
-  [[maybe_unused]] const ssize_t written = write(doorbell_fd_, &one, sizeof one);
+  std::uint32_t asleep = ipc::kDaemonAsleep;
+  // Relaxed: RingDoorbell's read-modify-write, which saw it asleep, has made the order.
+  if (channel_.header().daemon_sleeps.compare_exchange_strong(asleep, ipc::kDaemonRung, std::memory_order_relaxed)) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(doorbell_fd_, &one, sizeof one);  // a full eventfd is a rung one
+  }
+  // A daemon that died asleep stays so: here it is noticed.
   LookForDaemonNowAndThen(CoarseNowMs());
 }
 
