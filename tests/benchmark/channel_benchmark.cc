@@ -1,5 +1,5 @@
-// What the channel between a client and the daemon costs, beside the least that two processes can do: two words of shared
-// memory that answer each other. No driver, no daemon: the ring's own code, with a copy of this process as the reader.
+// What the channel between a client and the daemon costs, beside the least that two processes can do: two words of
+// shared memory that answer each other. No driver, no daemon: the ring's own code, with a copy of this process as the reader.
 //
 //   ring_write, ring_read    one process, alone: a record into the ring, and out of it
 //   ring_throughput          a record's share of the time while the other process reads as fast as it can
@@ -243,9 +243,15 @@ void ReadClock(benchmark::State& state) {
   benchmark::DoNotOptimize(sum);
 }
 
+void SeveralSizes(benchmark::internal::Benchmark* row) {
+  for (const std::size_t bytes : {std::size_t{32}, kLaunchPayloadBytes, std::size_t{1024}}) {
+    row->Arg(static_cast<std::int64_t>(bytes));
+  }
+}
+
 BENCHMARK(ReadClock)->Name("clock_read")->UseManualTime();
-BENCHMARK(WriteRecords)->Name("ring_write")->UseManualTime()->ArgName("bytes")->Arg(32)->Arg(kLaunchPayloadBytes)->Arg(1024);
-BENCHMARK(ReadRecords)->Name("ring_read")->UseManualTime()->ArgName("bytes")->Arg(32)->Arg(kLaunchPayloadBytes)->Arg(1024);
+BENCHMARK(WriteRecords)->Name("ring_write")->ArgName("bytes")->Apply(SeveralSizes)->UseManualTime();
+BENCHMARK(ReadRecords)->Name("ring_read")->ArgName("bytes")->Apply(SeveralSizes)->UseManualTime();
 BENCHMARK(StreamRecords)->Name("ring_throughput")->UseManualTime()->ArgName("bytes")->Arg(kLaunchPayloadBytes);
 BENCHMARK(BareRoundTrip)->Name("bare/round_trip")->UseManualTime();
 BENCHMARK(RingRoundTrip)->Name("ring/round_trip")->UseManualTime();

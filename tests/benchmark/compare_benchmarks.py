@@ -6,8 +6,8 @@ Needs Python 3 alone, and starts no daemon: what differs between the two ways is
     compare_benchmarks.py --benchmark ./driver_benchmark \\
         --paella LD_PRELOAD=/usr/lib/paella/libpaella.so --paella PAELLA_SOCKET=/run/paella/0.sock
 
-Each pair runs both ways, one after the other, and the next pair in the other order, group by group of rows, so that what
-else the machine does meanwhile falls on both. A pair gives one ratio; a row is judged by the median of its pairs.
+Each pair runs both ways, one after the other, and the next pair in the other order, group by group of rows, so that
+what else the machine does meanwhile falls on both. A pair gives one ratio; a row is judged by the median of its pairs.
 Exit status: 0, 1 if a run failed or (with --strict) a target was missed.
 """
 import argparse
@@ -88,8 +88,9 @@ class Row:
     def summary(self):
         middle = lambda values: statistics.median(values) if values else None
         return {
-            "name": self.name, "unit": self.unit, "native_median": middle(self.native), "ours_median": middle(self.ours),
-            "ratio_median": middle(self.ratios), "target": self.target.describe(self.unit) if self.target else None,
+            "name": self.name, "unit": self.unit, "native_median": middle(self.native),
+            "ours_median": middle(self.ours), "ratio_median": middle(self.ratios),
+            "target": self.target.describe(self.unit) if self.target else None,
             "met": self.verdict(), "native": self.native, "ours": self.ours, "ratios": self.ratios,
         }
 
@@ -173,10 +174,10 @@ def measure_pairs(options, failures):
 
 
 def measure_channel(options, failures):
-    """The channel's rows have no native way; beside a conversation over the ring stands the bare one of the same run."""
-    rows = {}
+    """The channel's rows have no native way; beside a conversation over the ring stands the same run's bare one."""
+    command, environment, rows = [str(options.channel_benchmark)], environment_with([]), {}
     for pair in range(options.pairs):
-        found = run([str(options.channel_benchmark)], environment_with([]), f"channel, run {pair + 1}", options, failures)
+        found = run(command, environment, f"channel, run {pair + 1}", options, failures)
         for name, (ours, unit) in found.items():
             if name.startswith("bare/"):
                 continue
@@ -283,14 +284,16 @@ def parse_arguments():
                         help="environment of the native runs, repeatable; LD_PRELOAD and PAELLA_* are not inherited")
     parser.add_argument("--paella", action="append", default=[], type=setting, metavar="NAME=VALUE",
                         help="environment of the runs through Paella: at least LD_PRELOAD and PAELLA_SOCKET")
-    parser.add_argument("--argument", action="append", default=[], help="for driver_benchmark, repeatable: --argument=--max-mib=64")
-    parser.add_argument("--channel-benchmark", type=pathlib.Path, help="the program channel_benchmark, to run it as often")
+    parser.add_argument("--argument", action="append", default=[],
+                        help="for driver_benchmark, repeatable: --argument=--max-mib=64")
+    parser.add_argument("--channel-benchmark", type=pathlib.Path,
+                        help="the program channel_benchmark, to run it as often")
     parser.add_argument("--pairs", type=int, default=MIN_PAIRS)
     parser.add_argument("--groups", type=groups, default=list(GROUPS), help=f"of {','.join(GROUPS)}; all")
     parser.add_argument("--min-time", type=float, default=0.05, help="seconds a row, where its length is free")
     parser.add_argument("--timeout-s", type=float, default=120, help="of one process")
     parser.add_argument("--idle-pids", type=lambda text: [int(pid) for pid in text.split(",")], default=[],
-                        help="the daemon's processes, whose children count too; measured first, while nobody is connected")
+                        help="the daemon's processes and, implied, their children; measured first, with no client")
     parser.add_argument("--idle-seconds", type=float, default=10)
     parser.add_argument("--table", type=pathlib.Path, help="file for the printed table")
     parser.add_argument("--json", type=pathlib.Path, help="file for every figure of every pair")

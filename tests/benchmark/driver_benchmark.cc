@@ -1,5 +1,5 @@
-// What calls of the CUDA driver API cost. An ordinary program of that API: it runs on the driver, and through Paella when
-// libpaella.so is preloaded. compare_benchmarks.py runs it both ways in turn.
+// What calls of the CUDA driver API cost. An ordinary program of that API: it runs on the driver, and through Paella
+// when libpaella.so is preloaded. compare_benchmarks.py runs it both ways in turn.
 #include <benchmark/benchmark.h>
 #include <cuda.h>
 

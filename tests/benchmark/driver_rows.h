@@ -1,4 +1,5 @@
-// The rows of driver_benchmark, one file for each kind. Every function here is called once, from main, before any row runs.
+// The rows of driver_benchmark, one file for each kind. Each Register function is called once, from main, before any
+// row runs.
 #ifndef PAELLA_TESTS_BENCHMARK_DRIVER_ROWS_H_
 #define PAELLA_TESTS_BENCHMARK_DRIVER_ROWS_H_
 

@@ -11,8 +11,8 @@
 namespace paella::benchmarks {
 namespace {
 
-// Launches between two synchronisations. The driver's queue takes about a thousand before a launch waits for room, and a
-// launch that waits is not what is measured.
+// Launches between two synchronisations. The driver's queue takes about a thousand before a launch waits for room, and
+// that wait is not what is measured.
 constexpr int kLaunchesPerBatch = 512;
 
 constexpr int kLaunchesPerThread = 4096;
