@@ -1,5 +1,6 @@
 // What the channel between a client and the daemon costs, beside the least that two processes can do: two words of
-// shared memory that answer each other. No driver, no daemon: the ring's own code, with a copy of this process as the reader.
+// shared memory that answer each other. No driver, no daemon: the ring's own code, with a copy of this process as the
+// reader.
 //
 //   ring_write, ring_read    one process, alone: a record into the ring, and out of it
 //   ring_throughput          a record's share of the time while the other process reads as fast as it can
