@@ -1,8 +1,8 @@
 // Times calls in batches and reports the median batch: on a machine that others share, a mean tells of the others.
 //
 // Used by every row of both benchmarks, with Google Benchmark's manual timing. A row's number is the counter
-// `median_ns`, nanoseconds a call. `mean_ns` beside it shows what rare slow batches cost. What stands in the time columns
-// is the mean batch.
+// `median_ns`, nanoseconds a call. `mean_ns` beside it shows what rare slow batches cost. What stands in the time
+// columns is the mean batch.
 #ifndef PAELLA_TESTS_BENCHMARK_BATCH_TIMER_H_
 #define PAELLA_TESTS_BENCHMARK_BATCH_TIMER_H_
 
