@@ -105,6 +105,9 @@ class Channel {
   // Daemon: tells a client that sleeps on `news` to look again. A system call only if somebody sleeps.
   void AnnounceNews() const;
 
+  // Daemon: gives the client an error that stays, unless it has one, and wakes whoever waits.
+  void SetStickyError(std::uint32_t result) const;
+
  private:
   template <typename T>
   T& At(std::size_t offset) const {
