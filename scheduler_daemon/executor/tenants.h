@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "scheduler_daemon/executor/client_objects.h"
 
@@ -24,6 +25,7 @@ class Tenants {
     if (tenant != nullptr) return tenant;
     tenant = std::make_shared<Tenant>(client.tenant, next_number_++, driver_, slabs_, client.window_base,
                                       client.window_bytes);
+    tenant->reclaim_idle_memory = [this] { TrimIdleMemory(); };
     result = tenant->memory.ReserveWindow();
     if (result == CUDA_SUCCESS) return tenant;
     tenants_.erase(client.tenant);
@@ -34,6 +36,15 @@ class Tenants {
   void Tidy() {
     const std::lock_guard lock(mutex_);
     std::erase_if(tenants_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  }
+
+  void TrimIdleMemory() {
+    std::vector<std::shared_ptr<Tenant>> all;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [name, tenant] : tenants_) all.push_back(tenant);
+    }
+    for (const auto& tenant : all) tenant->memory.TrimIdle();
   }
 
  private:
