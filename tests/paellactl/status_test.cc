@@ -61,7 +61,7 @@ TEST(DescribeStatusTest, WhatIsMissingOrStrangeIsADash) {
   EXPECT_EQ(shown,
             "paellad -, pid -, up -, at -\n"
             "executor: none, restarts -\n"
-            "GPU -: -, -, -, CUDA -\n"
+            "GPU: known when an executor has started\n"
             "policy: -\n"
             "\n"
             "TENANT  CLASS  CLIENTS  LAUNCHES  WAITING  IN FLIGHT  MEMORY  GPU TIME\n"
