@@ -1,7 +1,8 @@
 // Times calls in batches and reports the median batch: on a machine that others share, a mean tells of the others.
 //
 // Used by every row of both benchmarks, with Google Benchmark's manual timing. A row's number is the counter
-// `median_ns`, nanoseconds a call; what stands in the time columns is the mean batch.
+// `median_ns`, nanoseconds a call. `mean_ns` beside it shows what rare slow batches cost. What stands in the time
+// columns is the mean batch.
 #ifndef PAELLA_TESTS_BENCHMARK_BATCH_TIMER_H_
 #define PAELLA_TESTS_BENCHMARK_BATCH_TIMER_H_
 
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <vector>
 
 namespace paella::benchmarks {
@@ -20,6 +22,13 @@ inline double Median(std::vector<double>& values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+// `nanoseconds`: of a call, for each batch.
+inline void ReportTimes(benchmark::State& state, std::vector<double>& nanoseconds) {
+  const double count = static_cast<double>(nanoseconds.size());
+  state.counters["mean_ns"] = count == 0 ? 0 : std::accumulate(nanoseconds.begin(), nanoseconds.end(), 0.0) / count;
+  state.counters["median_ns"] = Median(nanoseconds);
 }
 
 // Each turn runs `batch`, which makes `calls` calls and is timed, and then `between`, which is not.
@@ -34,7 +43,7 @@ void TimeBatches(benchmark::State& state, int calls, Batch batch, Between betwee
     nanoseconds.push_back(taken.count() * 1e9 / calls);
     between();
   }
-  state.counters["median_ns"] = Median(nanoseconds);
+  ReportTimes(state, nanoseconds);
 }
 
 template <typename Batch>

@@ -177,7 +177,7 @@ void TimeOneWay(benchmark::State& state, const SharedMemory& shared, Ask ask) {
     nanoseconds.push_back(send());
     state.SetIterationTime(nanoseconds.back() * 1e-9);
   }
-  state.counters["median_ns"] = Median(nanoseconds);
+  ReportTimes(state, nanoseconds);
   ask(kStop);
 }
 

@@ -81,7 +81,10 @@ void DeviceToPinned(benchmark::State& state, Buffers& buffers, std::uint64_t byt
 void PageableToDevice(benchmark::State& state, Buffers& buffers, std::uint64_t bytes) {
   const CUdeviceptr device = buffers.device();
   const void* const host = buffers.pageable();
-  TimeCopies(state, bytes, [&] { Check(cuMemcpyHtoD(device, host, bytes), "cuMemcpyHtoD"); });
+  TimeCopies(state, bytes, [&] {
+    Check(cuMemcpyHtoD(device, host, bytes), "cuMemcpyHtoD");
+    Check(cuCtxSynchronize(), "cuCtxSynchronize");  // the call may return when the bytes are staged
+  });
 }
 
 void DeviceToPageable(benchmark::State& state, Buffers& buffers, std::uint64_t bytes) {

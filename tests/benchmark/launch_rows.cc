@@ -85,7 +85,7 @@ void LaunchFromThreads(benchmark::State& state, CUfunction function, int thread_
     state.SetIterationTime(taken.count());
     nanoseconds.push_back(taken.count() * 1e9 / launches);
   }
-  state.counters["median_ns"] = Median(nanoseconds);
+  ReportTimes(state, nanoseconds);
   state.counters["launches_per_s"] = 1e9 / state.counters["median_ns"];
 }
 
