@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""paellad as systemd and an operator see it, over the simulated GPU: notices, paellactl, clients by `paellactl run`, errors
-at the start, and the end by SIGTERM. It waits for what happens (systemd's notices, a process's end), each within a bound.
+"""paellad as systemd and an operator see it, over the simulated GPU: notices, paellactl, clients by `paellactl run`,
+errors at the start, and the end by SIGTERM. It waits for what happens (systemd's notices, a process's end), each within
+a bound.
 
 usage: service_test.py PAELLAD PAELLACTL SIMULATED_DRIVER VECTOR_ADD
 """

@@ -123,7 +123,7 @@ TEST(PaellactlRunTest, AMissingProgram) {
 
 TEST(PaellactlRunTest, AFileThatIsNoProgram) { ExpectFailure({"run", "/"}, 126, "paellactl: /: Permission denied\n"); }
 
-// Programs that run preloaded with the real libpaella.so. Built without sanitizers only: their runtime has to come first.
+// Programs that run preloaded with the real libpaella.so. Without sanitizers only: their runtime has to come first.
 #ifndef PAELLA_IS_SANITIZED
 bool HasLine(const std::string& text, const std::string& line) {
   return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
