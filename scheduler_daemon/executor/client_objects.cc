@@ -71,7 +71,11 @@ bool ClientObjects::ForgetDevice(std::uint64_t address) {
 void ClientObjects::ReleaseDevice(std::uint64_t address) { tenant_.memory.Free(address, false); }
 
 CUresult ClientObjects::Handle(const ipc::AllocateDevice& call, ipc::AllocateDeviceReply& reply) {
-  const CUresult result = tenant_.memory.Allocate(call.size_bytes, reply.address);
+  CUresult result = tenant_.memory.Allocate(call.size_bytes, reply.address);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY) {
+    tenant_.reclaim_idle_memory();
+    result = tenant_.memory.Allocate(call.size_bytes, reply.address);
+  }
   if (result != CUDA_SUCCESS) return result;
   const std::lock_guard lock(mutex_);
   device_.emplace(reply.address, call.size_bytes);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "ipc/process_barrier.h"
 #include "ipc/waiting.h"
 #include "scheduler_daemon/executor/device_description.h"
 #include "scheduler_daemon/executor/gpu_streams.h"
@@ -31,7 +32,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::microseconds kSpin{50};
 // While the GPU works it is watched without a pause at first, then in steps that add little to what has already taken
 // much longer.
-constexpr std::chrono::microseconds kSpinWithWork{500};
+std::chrono::microseconds SpinWithWork() { return std::chrono::microseconds(ipc::HasCoresToSpare() ? 5000 : 500); }
 constexpr std::chrono::microseconds kStepWithWork{20};
 constexpr std::chrono::milliseconds kStepWithWaiting{1};
 constexpr std::chrono::seconds kStepIdle{1};
@@ -39,6 +40,11 @@ constexpr std::chrono::milliseconds kHealthCheckAfter{1};
 
 std::uint64_t NowNs() {
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
+}
+
+void ClearBell(const pollfd& bell) {
+  std::uint64_t count = 0;
+  if ((bell.revents & POLLIN) != 0) [[maybe_unused]] const auto got = read(bell.fd, &count, sizeof count);
 }
 
 class Executor {
@@ -68,6 +74,7 @@ class Executor {
   void RunInbox();
   void HandleDeparted();
   void Wait(bool worked);
+  void Nap();
   void Sleep();
   bool HasWaiting() const;
   std::chrono::nanoseconds SleepStep() const;
@@ -76,6 +83,7 @@ class Executor {
   const CUcontext context_;
   ipc::ControlSocket control_;
   ipc::Fd wake_;
+  const bool makes_barriers_ = ipc::CanMakeProcessBarriers();
   SlabBroker broker_;
   Tenants tenants_;
   GpuStreams gpu_streams_;
@@ -221,28 +229,34 @@ bool Executor::HasWaiting() const {
 }
 
 std::chrono::nanoseconds Executor::SleepStep() const {
-  if (scheduler_.in_flight()) return kStepWithWork;
   return HasWaiting() ? std::chrono::nanoseconds(kStepWithWaiting) : std::chrono::nanoseconds(kStepIdle);
+}
+
+// While the GPU works, the next look is near: nobody needs to ring for it.
+void Executor::Nap() {
+  pollfd wake{wake_.get(), POLLIN, 0};
+  const timespec timeout{0, std::chrono::nanoseconds(kStepWithWork).count()};
+  ppoll(&wake, 1, &timeout, nullptr);
+  ClearBell(wake);
 }
 
 void Executor::Sleep() {
   const auto set_sleeping = [this](std::uint32_t value) {
-    // Read-modify-writes: a client that writes a record sees that we sleep, or we see its record (Channel).
+    // Read-modify-writes, and then a barrier in the clients: one that writes a record sees that we sleep, or we see its
+    // record (Channel).
     scheduler_.ForEachSession([value](ClientSession& session) {
       session.channel().header().daemon_sleeps.exchange(value, std::memory_order_seq_cst);
     });
   };
   set_sleeping(1);
+  if (makes_barriers_) ipc::BarrierInRegisteredProcesses();
   if (!scheduler_.Step(NowNs()) && !has_inbox_.load(std::memory_order_acquire)) {
     std::vector<pollfd> fds{{wake_.get(), POLLIN, 0}};
     scheduler_.ForEachSession([&](ClientSession& session) { fds.push_back({session.doorbell(), POLLIN, 0}); });
     const auto step = SleepStep();
     const timespec timeout{step.count() / 1'000'000'000, step.count() % 1'000'000'000};
     ppoll(fds.data(), fds.size(), &timeout, nullptr);
-    for (const pollfd& fd : fds) {
-      std::uint64_t count = 0;
-      if ((fd.revents & POLLIN) != 0) [[maybe_unused]] const auto got = read(fd.fd, &count, sizeof count);
-    }
+    for (const pollfd& fd : fds) ClearBell(fd);
   } else {
     last_worked_ = Clock::now();
   }
@@ -259,8 +273,8 @@ void Executor::Wait(bool worked) {
     last_health_check_ = now;
     scheduler_.CheckHealth();
   }
-  if (now - last_worked_ > (scheduler_.in_flight() ? kSpinWithWork : kSpin)) {
-    Sleep();
+  if (now - last_worked_ > (scheduler_.in_flight() ? SpinWithWork() : kSpin)) {
+    scheduler_.in_flight() ? Nap() : Sleep();
   } else {
     ipc::CpuRelax();
   }

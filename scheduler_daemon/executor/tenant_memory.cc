@@ -128,6 +128,18 @@ CUresult TenantMemory::Free(std::uint64_t address, bool may_unmap) {
   return CUDA_SUCCESS;
 }
 
+void TenantMemory::TrimIdle() {
+  const std::lock_guard lock(mutex_);
+  for (auto slab = slabs_.begin(); slab != slabs_.end();) {
+    const auto next = std::next(slab);
+    if (slab->second.inside.empty()) {
+      idle_bytes_ -= slab->second.size_bytes;
+      Unmap(slab);
+    }
+    slab = next;
+  }
+}
+
 std::uint64_t TenantMemory::used_bytes() const {
   const std::lock_guard lock(mutex_);
   return used_bytes_;

@@ -3,7 +3,8 @@
 //   window  [ slab ][ slab ][      big allocation's own slab      ][ free addresses ...
 //
 // Small allocations share slabs of one size; one that fills half a slab or more gets a slab of its own. A slab that
-// becomes empty stays mapped for the next allocation, up to kMaxIdleBytes: mapping is what an allocation costs.
+// becomes empty stays mapped for the next allocation, up to kMaxIdleBytes: making and mapping memory is what an allocation
+// costs. When any tenant finds none left, the idle slabs of all go back (Tenants).
 // A slab is cleared when it is mapped, because another tenant may have had it.
 //
 // Called on the workers of the tenant's clients; thread-safe. Owns the mappings and the window's reservation.
@@ -41,7 +42,7 @@ class TenantMemory {
   static constexpr std::uint64_t kSlabBytes = 32ull << 20;
   static constexpr std::uint64_t kGranularityBytes = 2ull << 20;  // of physical memory, on every GPU so far
   static constexpr std::uint64_t kAlignmentBytes = 512;
-  static constexpr std::uint64_t kMaxIdleBytes = 1ull << 30;
+  static constexpr std::uint64_t kMaxIdleBytes = 16ull << 30;
 
   TenantMemory(const Driver& driver, SlabSource& source, std::uint64_t window_base, std::uint64_t window_bytes);
   ~TenantMemory();
@@ -54,6 +55,9 @@ class TenantMemory {
 
   // `may_unmap`: no command of this tenant is queued or running, so an idle slab can be given back.
   CUresult Free(std::uint64_t address, bool may_unmap);
+
+  // Gives back every slab that nothing is allocated in.
+  void TrimIdle();
 
   std::uint64_t used_bytes() const;
 

@@ -36,6 +36,7 @@ class Tenants {
     if (tenant != nullptr) return tenant;
     tenant = std::make_shared<Tenant>(client.tenant, next_number_++, driver_, slabs_, client.window_base,
                                       client.window_bytes);
+    tenant->reclaim_idle_memory = [this] { TrimIdleMemory(); };
     result = tenant->memory.ReserveWindow();
     if (result == CUDA_SUCCESS) return tenant;
     tenants_.erase(client.tenant);
@@ -56,6 +57,15 @@ class Tenants {
   std::vector<Finished> finished() const {
     const std::lock_guard lock(mutex_);
     return {finished_.begin(), finished_.end()};
+  }
+
+  void TrimIdleMemory() {
+    std::vector<std::shared_ptr<Tenant>> all;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [name, tenant] : tenants_) all.push_back(tenant);
+    }
+    for (const auto& tenant : all) tenant->memory.TrimIdle();
   }
 
  private:
