@@ -150,7 +150,7 @@ bool Executor::OnPacket(ipc::Packet& packet) {
         Tell([this, tag = message->tag] {
           ipc::StatusReport report;
           report.tag = tag;
-          report.document = DescribeStatus(scheduler_);
+          report.document = DescribeStatus(scheduler_, tenants_);
           control_.Send(report);
         });
         return true;
