@@ -94,12 +94,13 @@ TEST_F(Clients, ComeAndGoWithoutATrace) {
 
 class SmallGpu : public DaemonTest {
  protected:
-  void SetUp() override { StartDaemon({}, {{"PAELLA_SIMULATED_GPU_MEMORY_MIB", "96"}}); }
+  void SetUp() override { StartDaemon({.environment = {{"PAELLA_SIMULATED_GPU_MEMORY_MIB", "96"}}}); }
 };
 
 TEST_F(SmallGpu, RefusesWhatItDoesNotHaveAndGoesOn) {
   const auto client = StartClient(*daemon_, "greedy", Scenario("out_of_memory"));
   EXPECT_TRUE(EndsWell(*client));
+  EXPECT_TRUE(TenantIsGone("greedy"));
   EXPECT_TRUE(ServesNormalClients());
 }
 

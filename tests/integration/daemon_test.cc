@@ -85,17 +85,8 @@ TEST(NoDaemon, ADaemonOfAnotherVersion) {
   EXPECT_TRUE(IsRefused(client, "it speaks another version of the protocol"));
 }
 
-TEST(NoDaemon, FallsBackToTheDriverWhereThatIsWanted) {
-  const test::ScratchFolder folder;
-  test::Environment environment = test::ClientEnvironment(folder.path() + "/gpu.sock", "someone");
-  environment["PAELLA_FALLBACK"] = "native";
-  environment["PAELLA_REAL_DRIVER"] = PAELLA_TEST_DRIVER;
-  test::ChildProcess client({PAELLA_TEST_VECTOR_ADD}, environment);
-  EXPECT_TRUE(EndsWell(client));
-}
-
 TEST(NoDaemon, ThatHasNoDriver) {
-  test::DaemonProcess daemon({"--driver", "/nonexistent/libcuda.so.1"});
+  test::DaemonProcess daemon({.driver = "/nonexistent/libcuda.so.1"});
   EXPECT_TRUE(EndsWith(daemon.process(), 1));
   EXPECT_NE(daemon.log().find("no CUDA driver"), std::string::npos) << daemon.log();
 }
@@ -103,7 +94,7 @@ TEST(NoDaemon, ThatHasNoDriver) {
 class DaemonLife : public DaemonTest {};
 
 TEST_F(DaemonLife, OneDaemonForEachSocket) {
-  test::DaemonProcess second({"--socket", daemon_->socket()});
+  test::DaemonProcess second({.socket = daemon_->socket()});
   EXPECT_TRUE(EndsWith(second.process(), 1));
   EXPECT_NE(second.log().find(daemon_->socket()), std::string::npos) << second.log();
   EXPECT_TRUE(ServesNormalClients());
@@ -133,7 +124,7 @@ class OneClient : public DaemonTest {
       std::fputs("max_clients = 1\n", config);
       std::fclose(config);
     }
-    StartDaemon({"--config", folder_.path() + "/paellad.toml"}, {});
+    StartDaemon({.arguments = {"--config", folder_.path() + "/paellad.toml"}});
   }
 
   test::ScratchFolder folder_;
@@ -196,7 +187,7 @@ TEST_F(DaemonLife, StoppingFinishesWhatIsThere) {
 
 // A client that never stops asking is not waited for longer than was said.
 TEST(StoppedDaemon, DrainsForABoundedTime) {
-  test::DaemonProcess daemon({"--drain-seconds", "1"});
+  test::DaemonProcess daemon({.arguments = {"--drain-seconds", "1"}});
   ASSERT_TRUE(daemon.WaitUntilServing()) << daemon.log();
   const auto client = StartClient(daemon, "someone", Scenario("hold"));
   const auto waits = StartClient(daemon, "waits", Scenario("stop_at", "in-callback"));
@@ -211,7 +202,7 @@ TEST(StoppedDaemon, DrainsForABoundedTime) {
 }
 
 TEST(StoppedDaemon, ASecondSignalCutsItShort) {
-  test::DaemonProcess daemon({"--drain-seconds", "600"});
+  test::DaemonProcess daemon({.arguments = {"--drain-seconds", "600"}});
   ASSERT_TRUE(daemon.WaitUntilServing()) << daemon.log();
   const auto client = StartClient(daemon, "waits", Scenario("stop_at", "in-callback"));
   ASSERT_TRUE(client->WaitForOutput("in-callback")) << client->errors();
@@ -223,7 +214,7 @@ TEST(StoppedDaemon, ASecondSignalCutsItShort) {
 }
 
 TEST(StoppedDaemon, TakesNoNewPrograms) {
-  test::DaemonProcess daemon({"--drain-seconds", "600"});
+  test::DaemonProcess daemon({.arguments = {"--drain-seconds", "600"}});
   ASSERT_TRUE(daemon.WaitUntilServing()) << daemon.log();
   const auto client = StartClient(daemon, "waits", Scenario("stop_at", "in-callback"));
   ASSERT_TRUE(client->WaitForOutput("in-callback")) << client->errors();

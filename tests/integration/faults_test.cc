@@ -63,6 +63,7 @@ TEST_F(Faults, ExecutorIsKilledAgainAndAgain) {
 // A program that comes while there is no executor waits for the next one.
 TEST_F(Faults, ProgramsComeWhileTheExecutorIsAway) {
   kill(daemon_->executor_pid(), SIGKILL);
+  ASSERT_TRUE(daemon_->WaitForLog("has ended"));  // one that comes before is a running client, and gets the error
   EXPECT_TRUE(ServesNormalClients());
 }
 
@@ -114,7 +115,7 @@ TEST(KilledDaemon, ItsSuccessorTakesItsSocket) {
   ASSERT_TRUE(first.WaitUntilServing()) << first.log();
   first.process().Signal(SIGKILL);
   ASSERT_TRUE(first.process().Wait());
-  test::DaemonProcess second({"--socket", first.socket()});
+  test::DaemonProcess second({.socket = first.socket()});
   ASSERT_TRUE(second.WaitUntilServing()) << second.log();
   test::ChildProcess client({PAELLA_TEST_VECTOR_ADD}, test::ClientEnvironment(first.socket(), "someone"));
   EXPECT_TRUE(EndsWell(client));

@@ -35,7 +35,7 @@ INSTANTIATE_TEST_SUITE_P(At, KilledClient,
 class MidFlight : public DaemonTest {
  protected:
   // One client holds 64 MiB and pinned memory: two of them fit, three do not.
-  void SetUp() override { StartDaemon({}, {{"PAELLA_SIMULATED_GPU_MEMORY_MIB", "192"}}); }
+  void SetUp() override { StartDaemon({.environment = {{"PAELLA_SIMULATED_GPU_MEMORY_MIB", "192"}}}); }
 
   static constexpr std::uint64_t kHeldBytes = 64 << 20;
 };

@@ -23,8 +23,8 @@ testing::AssertionResult EndsWith(test::ChildProcess& program, int expected) {
 
 testing::AssertionResult EndsWell(test::ChildProcess& program) { return EndsWith(program, 0); }
 
-void DaemonTest::StartDaemon(const Words& arguments, const test::Environment& environment) {
-  daemon_ = std::make_unique<test::DaemonProcess>(arguments, environment);
+void DaemonTest::StartDaemon(const test::DaemonOptions& options) {
+  daemon_ = std::make_unique<test::DaemonProcess>(options);
   ASSERT_TRUE(daemon_->WaitUntilServing()) << daemon_->log();
 }
 

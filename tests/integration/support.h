@@ -26,10 +26,10 @@ testing::AssertionResult EndsWith(test::ChildProcess& program, int status);
 // A daemon that serves when the test begins; it must end well, and with it every process of it.
 class DaemonTest : public testing::Test {
  protected:
-  void SetUp() override { StartDaemon({}, {}); }
+  void SetUp() override { StartDaemon({}); }
   void TearDown() override;
 
-  void StartDaemon(const Words& arguments, const test::Environment& environment);
+  void StartDaemon(const test::DaemonOptions& options);
   void StopDaemon();
 
   // A normal client is served, now.

@@ -22,11 +22,12 @@ ScratchFolder::~ScratchFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-DaemonProcess::DaemonProcess(const std::vector<std::string>& arguments, const Environment& environment)
-    : socket_(folder_.path() + "/gpu.sock") {
-  std::vector<std::string> words{PAELLA_TEST_DAEMON, "--driver", PAELLA_TEST_DRIVER, "--socket", socket_};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  process_ = std::make_unique<ChildProcess>(words, environment);
+DaemonProcess::DaemonProcess(const DaemonOptions& options)
+    : socket_(options.socket.empty() ? folder_.path() + "/gpu.sock" : options.socket) {
+  const std::string driver = options.driver.empty() ? PAELLA_TEST_DRIVER : options.driver;
+  std::vector<std::string> words{PAELLA_TEST_DAEMON, "--driver", driver, "--socket", socket_};
+  words.insert(words.end(), options.arguments.begin(), options.arguments.end());
+  process_ = std::make_unique<ChildProcess>(words, options.environment);
 }
 
 bool DaemonProcess::WaitUntilServing() { return process_->WaitForOutput("serving "); }

@@ -31,10 +31,16 @@ struct ControlAnswer {
   std::string text;
 };
 
+struct DaemonOptions {
+  std::vector<std::string> arguments = {};  // behind those that name driver and socket
+  Environment environment = {};
+  std::string socket = "";  // empty: in a folder of its own
+  std::string driver = "";  // empty: the simulated GPU
+};
+
 class DaemonProcess {
  public:
-  // `arguments` come behind those that name driver and socket.
-  explicit DaemonProcess(const std::vector<std::string>& arguments = {}, const Environment& environment = {});
+  explicit DaemonProcess(const DaemonOptions& options = {});
 
   bool WaitUntilServing();
   // Asks until `holds` is true of the status document; false when patience ends.
@@ -47,7 +53,6 @@ class DaemonProcess {
 
   pid_t executor_pid() const;
   const std::string& socket() const { return socket_; }
-  std::string folder() const { return folder_.path(); }
   std::string log() const { return process_->errors(); }
   bool WaitForLog(const std::string& text) { return process_->WaitForOutput(text); }
   ChildProcess& process() { return *process_; }

@@ -40,7 +40,13 @@ void Kernels::Fill(CUdeviceptr values, unsigned count, unsigned first, CUstream 
 }
 
 void Kernels::Mix(CUdeviceptr values, unsigned count, unsigned rounds, CUstream stream) const {
-  examples::Launch(mix_, GridFor(count), stream, values, count, rounds);
+  examples::Check(TryToMix(values, count, rounds, stream), "cuLaunchKernel");
+}
+
+CUresult Kernels::TryToMix(CUdeviceptr values, unsigned count, unsigned rounds, CUstream stream) const {
+  const examples::Grid grid = GridFor(count);
+  void* parameters[] = {&values, &count, &rounds};
+  return cuLaunchKernel(mix_, grid.blocks, 1, 1, grid.threads, 1, 1, 0, stream, parameters, nullptr);
 }
 
 void Kernels::AwaitFlag(CUdeviceptr flag, CUstream stream) const {

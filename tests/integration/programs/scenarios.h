@@ -45,6 +45,7 @@ class Kernels {
   explicit Kernels(const examples::Gpu& gpu);
   void Fill(CUdeviceptr values, unsigned count, unsigned first, CUstream stream) const;
   void Mix(CUdeviceptr values, unsigned count, unsigned rounds, CUstream stream) const;
+  CUresult TryToMix(CUdeviceptr values, unsigned count, unsigned rounds, CUstream stream) const;
   // Does not end before somebody writes something else than 0 to `flag`.
   void AwaitFlag(CUdeviceptr flag, CUstream stream) const;
   void WriteTo(CUdeviceptr address, CUstream stream) const;
