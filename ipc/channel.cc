@@ -13,4 +13,10 @@ void Channel::AnnounceNews() const {
   FutexWakeAll(header().news);
 }
 
+void Channel::SetStickyError(std::uint32_t result) const {
+  std::uint32_t none = 0;
+  header().sticky_error.compare_exchange_strong(none, result, std::memory_order_acq_rel);
+  AnnounceNews();
+}
+
 }  // namespace paella::ipc

@@ -37,11 +37,14 @@ inline constexpr std::uint32_t kCallbackQueueEntries = 1024;
 inline constexpr std::size_t kRingBytes = 1 << 20;
 inline constexpr std::size_t kStagingBytes = 16 << 20;
 
+inline constexpr std::uint32_t kDaemonAsleep = 1, kDaemonRung = 2;
+
 struct ChannelHeader {
   // CUresult; once not 0 it stays. Stored by executor or paellad (release); every wait of the client looks at it.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> sticky_error;
-  // Set by the executor just before it sleeps: the client commits a record and then looks here; the executor sets 1 here
-  // and then looks at the ring. Both by read-modify-writes, so that one of them sees the other.
+  // Set by the executor just before it sleeps: the client commits a record and then looks here; the executor sets
+  // kDaemonAsleep here and then looks at the ring. Both by read-modify-writes, so that one of them sees the other. The
+  // client that rings makes it kDaemonRung: others need not, however long the executor takes to get up and set 0.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> daemon_sleeps;
   // Number of the client's threads that sleep on `news`. Same protocol as above, the other way round.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> client_sleepers;
@@ -101,6 +104,9 @@ class Channel {
 
   // Daemon: tells a client that sleeps on `news` to look again. A system call only if somebody sleeps.
   void AnnounceNews() const;
+
+  // Daemon: gives the client an error that stays, unless it has one, and wakes whoever waits.
+  void SetStickyError(std::uint32_t result) const;
 
  private:
   template <typename T>

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -45,13 +46,48 @@ bool WaitForSpace(int fd) {
   return poll(&space, 1, std::chrono::milliseconds(kSendTimeout).count()) == 1 && (space.revents & POLLOUT) != 0;
 }
 
+void SetSendTimeout(int fd, std::chrono::milliseconds timeout) {
+  const timeval value{timeout.count() / 1000, timeout.count() % 1000 * 1000};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);
+}
+
+// connect() waits for room in the listener's backlog, for ever if nobody accepts. Poll does not tell when there is room,
+// but the kernel bounds this wait by SO_SNDTIMEO.
+bool ConnectWithin(int fd, const sockaddr_un& address, std::chrono::milliseconds timeout) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + timeout;
+  for (auto left = timeout; left.count() > 0;  // a timeout of 0 would mean none
+       left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now())) {
+    SetSendTimeout(fd, left);
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+      SetSendTimeout(fd, std::chrono::milliseconds(0));
+      return true;
+    }
+    if (errno != EINTR && errno != EAGAIN) return false;
+  }
+  errno = ETIMEDOUT;
+  return false;
+}
+
+// Whether a file at `path` is in the way that a dead daemon left. A file that is no socket stays, as does a socket that
+// somebody listens at: bind() reports them.
+bool IsStale(const std::string& path, int connect_error) {
+  struct stat status;
+  return connect_error == ECONNREFUSED && lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
 }  // namespace
 
-std::optional<ControlSocket> ControlSocket::Connect(const std::string& path) {
+std::optional<ControlSocket> ControlSocket::Connect(const std::string& path, std::chrono::milliseconds timeout) {
   sockaddr_un address;
   Fd fd = NewSocket();
   if (!fd.valid() || !FillAddress(path, address)) return std::nullopt;
-  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return std::nullopt;
+  if (!ConnectWithin(fd.get(), address, timeout)) {
+    const int error = errno;
+    fd.Reset();
+    errno = error;
+    return std::nullopt;
+  }
   return ControlSocket(std::move(fd));
 }
 
@@ -123,13 +159,13 @@ std::optional<Credentials> ControlSocket::PeerCredentials() const {
 }
 
 Fd ListenAt(const std::string& path, mode_t mode, std::string& error) {
-  if (const auto other = ControlSocket::Connect(path)) {
+  const auto other = ControlSocket::Connect(path);
+  const int connect_error = errno;
+  if (other || connect_error == ETIMEDOUT) {
     error = path + ": another daemon listens here";
     return Fd();
   }
-  // Removes only what a dead daemon left: a file that is no socket stays, and bind() reports it.
-  struct stat status;
-  if (lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && errno != EACCES) unlink(path.c_str());
+  if (IsStale(path, connect_error)) unlink(path.c_str());
   sockaddr_un address;
   Fd fd = NewSocket();
   const mode_t mask = umask(0777);  // nobody connects before chmod() below

@@ -21,6 +21,7 @@ namespace paella::ipc {
 
 inline constexpr std::size_t kMaxPacketBytes = 64 * 1024;
 inline constexpr std::size_t kMaxPacketFds = 4;
+inline constexpr std::chrono::milliseconds kConnectTimeout{2000};
 
 struct Packet {
   MessageKind kind{};
@@ -50,8 +51,10 @@ class ControlSocket {
   ControlSocket() = default;
   explicit ControlSocket(Fd fd) : fd_(std::move(fd)) {}
 
-  // Connects to a daemon's socket. On failure errno tells why (ENOENT, ECONNREFUSED, EACCES...).
-  static std::optional<ControlSocket> Connect(const std::string& path);
+  // Connects to a daemon's socket. On failure errno tells why (ENOENT, ECONNREFUSED, EACCES... and ETIMEDOUT if a
+  // daemon listens that accepts nobody: one that is stopped, say).
+  static std::optional<ControlSocket> Connect(const std::string& path,
+                                              std::chrono::milliseconds timeout = kConnectTimeout);
   static std::pair<Fd, Fd> Pair();
 
   ControlSocket(ControlSocket&& other) noexcept : fd_(std::move(other.fd_)) {}

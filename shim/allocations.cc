@@ -13,12 +13,30 @@ auto HolderOf(Map& by_base, std::uint64_t address) {
   return address - after->second.base < after->second.size_bytes ? after : by_base.end();
 }
 
+struct Found {
+  std::uint64_t version = 0;
+  Allocation allocation;
+};
+
+// What this thread found last, by bits of the address: large buffers, whose bases differ there, have a place each.
+constexpr std::size_t kPlaces = 4;
+constexpr int kPlaceShift = 21;
+thread_local constinit Found found_last[kPlaces];
+
+std::atomic<std::uint64_t> last_version{0};
+
 }  // namespace
+
+void Allocations::Changed() {
+  // Pairs with Find. Whoever knows of the change, because this thread told, sees the new version.
+  version_.store(last_version.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_release);
+}
 
 void Allocations::Add(Allocation allocation) {
   const std::lock_guard lock(mutex_);
   allocation.id = next_id_++;
   by_base_[allocation.base] = allocation;
+  Changed();
 }
 
 std::optional<Allocation> Allocations::Remove(std::uint64_t base) {
@@ -27,6 +45,7 @@ std::optional<Allocation> Allocations::Remove(std::uint64_t base) {
   if (found == by_base_.end()) return std::nullopt;
   const Allocation allocation = found->second;
   by_base_.erase(found);
+  Changed();
   return allocation;
 }
 
@@ -37,9 +56,18 @@ std::optional<Allocation> Allocations::FindStart(std::uint64_t base) const {
 }
 
 std::optional<Allocation> Allocations::Find(std::uint64_t address) const {
+  const Found& last = found_last[(address >> kPlaceShift) % kPlaces];
+  const bool holds = address - last.allocation.base < last.allocation.size_bytes;
+  if (holds && last.version == version_.load(std::memory_order_acquire)) return last.allocation;  // pairs with Changed
+  return FindInList(address);
+}
+
+std::optional<Allocation> Allocations::FindInList(std::uint64_t address) const {
   const std::shared_lock lock(mutex_);
   const auto found = HolderOf(by_base_, address);
-  return found == by_base_.end() ? std::nullopt : std::optional(found->second);
+  if (found == by_base_.end()) return std::nullopt;
+  found_last[(address >> kPlaceShift) % kPlaces] = {version_.load(std::memory_order_relaxed), found->second};
+  return found->second;
 }
 
 std::optional<Allocation> Allocations::FindRange(std::uint64_t address, std::uint64_t size_bytes) const {
@@ -53,6 +81,7 @@ bool Allocations::SetSyncMemops(std::uint64_t address, bool value) {
   const auto found = HolderOf(by_base_, address);
   if (found == by_base_.end()) return false;
   found->second.sync_memops = value;
+  Changed();
   return true;
 }
 

@@ -1,8 +1,12 @@
 // The memory that this client has from the daemon: what answers a program's questions about a pointer, and checks the
 // arguments of copies before they are posted. Any thread. Owns no memory.
+//
+// Programs ask about few pointers often and allocate rarely. So each thread keeps what it found last, with the version of
+// the list that it found it in, and asks without a lock or a search as long as the list has not changed.
 #ifndef PAELLA_SHIM_ALLOCATIONS_H_
 #define PAELLA_SHIM_ALLOCATIONS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -41,7 +45,11 @@ class Allocations {
   std::vector<Allocation> All() const;
 
  private:
+  std::optional<Allocation> FindInList(std::uint64_t address) const;
+  void Changed();  // under mutex_
+
   mutable std::shared_mutex mutex_;
+  std::atomic<std::uint64_t> version_{0};  // never the same twice, in any list of the process; 0 is of an empty list
   std::map<std::uint64_t, Allocation> by_base_;
   std::uint64_t next_id_ = 1;
 };

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "shim/call_log.h"
 #include "shim/device_attributes.h"
 #include "shim/log.h"
 
@@ -106,6 +107,7 @@ CUresult InitialiseProcess() {
   }
   const std::lock_guard lock(mutex);
   if (phase == Phase::kNotInitialised) {
+    ReadCallLogSetting();
     pthread_atfork(nullptr, nullptr, InForkedChild);
     phase = Phase::kInitialising;
     init_result = InitialiseOnce();

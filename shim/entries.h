@@ -7,6 +7,7 @@
 #ifndef PAELLA_SHIM_ENTRIES_H_
 #define PAELLA_SHIM_ENTRIES_H_
 
+#include "shim/call_log.h"
 #include "shim/cuda_api.h"
 
 extern "C" {
@@ -26,7 +27,7 @@ inline void* ExportAddress(int entry) { return const_cast<char*>(paella_exports)
 // What "stream 0" means in the call that this thread is in: true inside the _ptsz and _ptds forms.
 extern thread_local constinit bool null_stream_is_per_thread;
 
-// The net under every function that may run out of host memory: no exception reaches the program.
+// The net under every function that may run out of host memory: no exception reaches the program. It tells the log, too.
 template <auto kFunction>
 struct Entry;
 
@@ -34,7 +35,9 @@ template <typename... Args, CUresult (*kFunction)(Args...)>
 struct Entry<kFunction> {
   static CUresult Call(Args... args) noexcept {
     try {
-      return kFunction(args...);
+      const CUresult result = kFunction(args...);
+      if (result != CUDA_SUCCESS || log_every_call) [[unlikely]] LogCall(__PRETTY_FUNCTION__, result);
+      return result;
     } catch (...) {
       return CUDA_ERROR_OUT_OF_MEMORY;
     }

@@ -1,8 +1,5 @@
 #include "shim/handshake.h"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -11,6 +8,7 @@
 
 #include "ipc/channel.h"
 #include "ipc/socket_path.h"
+#include "ipc/tenant_name.h"
 
 namespace paella::shim {
 namespace {
@@ -23,20 +21,13 @@ std::string Setting(const char* name, const std::string& otherwise) {
   return value != nullptr && *value != '\0' ? value : otherwise;
 }
 
-std::string UserName() {
-  char memory[4096];
-  passwd entry;
-  passwd* found = nullptr;
-  if (getpwuid_r(getuid(), &entry, memory, sizeof memory, &found) == 0 && found != nullptr) return entry.pw_name;
-  return std::to_string(getuid());
-}
-
 // The children of a program belong to its tenant: they find the name that was made here in their environment.
 std::string TenantName(const std::string& program) {
-  const std::string name =
-      Setting("PAELLA_TENANT", UserName() + "/" + program + "." + std::to_string(getpid()));
-  setenv("PAELLA_TENANT", name.c_str(), 0);
-  return name;
+  const std::string name = Setting(ipc::kTenantVariable, "");
+  if (!name.empty()) return name;
+  const std::string made = ipc::DefaultTenantName(program);
+  setenv(ipc::kTenantVariable, made.c_str(), 1);  // also over an empty one
+  return made;
 }
 
 std::optional<ipc::ControlSocket> ConnectToAny(std::string& path, std::string& reason) {

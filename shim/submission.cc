@@ -17,8 +17,17 @@ static_assert(ipc::kReplySlots == 32, "the free slots are one 32-bit word");
 constexpr int kSpinsForRoom = 2000;
 constexpr std::chrono::milliseconds kSliceForRoom{1};
 constexpr int kSlicesPerLook = 100;  // how often a long wait asks whether the daemon lives
+constexpr unsigned kQuestionsPerLook = 8;  // the same of queries in a tight loop
+
+std::int64_t CoarseNowMs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // a few nanoseconds, and steps of 1 to 10 ms
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
 
 }  // namespace
+
+thread_local constinit unsigned questions_without_look = 0;
 
 bool Submission::DaemonIsAlive() {
   if (!socket_.PeerIsGone()) return true;
@@ -29,27 +38,33 @@ bool Submission::DaemonIsAlive() {
   return false;
 }
 
-void Submission::LookForDaemonNowAndThen() {
+void Submission::LookForDaemonNowAndThen(std::int64_t now_ms) {
   constexpr std::int64_t kBetweenLooksMs = 100;
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);  // a few nanoseconds: queries are asked in tight loops
-  const std::int64_t now_ms = now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
   std::int64_t last = last_look_ms_.load(std::memory_order_relaxed);
   if (now_ms - last < kBetweenLooksMs) return;
   if (last_look_ms_.compare_exchange_strong(last, now_ms, std::memory_order_relaxed)) DaemonIsAlive();
 }
 
-CUresult Submission::NotReady() {
-  LookForDaemonNowAndThen();
+CUresult Submission::NotReadyAfterALook() {
+  // Asked again within one step of the clock: a tight loop. One who asks now and then looks every time.
+  static thread_local constinit std::int64_t asked_before_ms = 0;
+  const std::int64_t now_ms = CoarseNowMs();
+  questions_without_look = now_ms == asked_before_ms ? kQuestionsPerLook - 1 : 0;
+  asked_before_ms = now_ms;
+  LookForDaemonNowAndThen(now_ms);
   const CUresult failure = Failure();
   return failure != CUDA_SUCCESS ? failure : CUDA_ERROR_NOT_READY;
 }
 
 void Submission::WakeDaemon() {
-  const std::uint64_t one = 1;
-  // A full eventfd is a rung one. A daemon that died asleep is rung for ever: here it is noticed.
-  [[maybe_unused]] const ssize_t written = write(doorbell_fd_, &one, sizeof one);
-  LookForDaemonNowAndThen();
+  std::uint32_t asleep = ipc::kDaemonAsleep;
+  // Relaxed: RingDoorbell's read-modify-write, which saw it asleep, has made the order.
+  if (channel_.header().daemon_sleeps.compare_exchange_strong(asleep, ipc::kDaemonRung, std::memory_order_relaxed)) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(doorbell_fd_, &one, sizeof one);  // a full eventfd is a rung one
+  }
+  // A daemon that died asleep stays so: here it is noticed.
+  LookForDaemonNowAndThen(CoarseNowMs());
 }
 
 std::span<std::byte> Submission::ReserveSlowly(ipc::MessageKind kind, std::size_t size_bytes) {

@@ -53,11 +53,7 @@ void ClientSession::Break(std::string reason) {
   if (broken_.empty()) broken_ = std::move(reason);
 }
 
-void ClientSession::SetStickyError(CUresult result) {
-  std::uint32_t none = 0;
-  channel_.header().sticky_error.compare_exchange_strong(none, result, std::memory_order_acq_rel);
-  channel_.AnnounceNews();
-}
+void ClientSession::SetStickyError(CUresult result) { channel_.SetStickyError(result); }
 
 std::size_t ClientSession::Poll(std::size_t limit, std::uint64_t& arrivals) {
   arrivals_ = &arrivals;

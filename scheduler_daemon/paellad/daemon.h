@@ -4,94 +4,95 @@
 //   program ──Hello──▶ paellad ──ClientAttach + descriptors──▶ executor
 //           ◀─Welcome─         ◀──SlabRequest───────────────── executor
 //
-// One thread, one poll: every descriptor is non-blocking and every wait has an end.
+// One thread, one poll: no descriptor is waited for alone, and every wait has an end.
 #ifndef PAELLA_SCHEDULER_DAEMON_PAELLAD_DAEMON_H_
 #define PAELLA_SCHEDULER_DAEMON_PAELLAD_DAEMON_H_
 
+#include <poll.h>
+
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "ipc/channel.h"
 #include "ipc/control_socket.h"
-#include "ipc/shared_memory.h"
 #include "messages.h"
 #include "scheduler_daemon/driver.h"
-#include "scheduler_daemon/paellad/address_plan.h"
-#include "scheduler_daemon/paellad/executor_process.h"
+#include "scheduler_daemon/paellad/client_registry.h"
+#include "scheduler_daemon/paellad/executor_supervisor.h"
 #include "scheduler_daemon/paellad/settings.h"
 #include "scheduler_daemon/paellad/slab_pool.h"
 
 namespace paella::scheduler_daemon {
 
-class Daemon {
+class Daemon : private ExecutorListener {
  public:
   Daemon(const Settings& settings, std::unique_ptr<const Driver> driver);
 
-  // Serves until SIGTERM or SIGINT (`signals` is a signalfd), then drains. Gives the exit status.
+  // Serves until SIGTERM or SIGINT (`signals` is a signalfd of both), then drains. Gives the exit status.
   int Run(int signals);
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  struct Client {
-    std::uint64_t number;
-    std::string tenant;
-    std::string class_name;
-    std::string program;
-    pid_t pid;
-    ipc::ControlSocket socket;
-    ipc::Mapping channel;
-    bool leaving = false;  // told to the executor, not yet given back
-  };
-  struct Guest {  // connected, and has not said what it wants
+  // Connected, and has not said what it wants, or waits for an executor that starts.
+  struct Guest {
     ipc::ControlSocket socket;
     Clock::time_point deadline;
     bool is_control;
+    std::optional<ipc::Hello> hello;
+    bool gone = false;
+  };
+  struct Question {  // of a control connection that waits for the executor's report
+    ipc::ControlSocket socket;
+    Clock::time_point deadline;
   };
 
-  bool Listen();
-  bool StartExecutorProcess();
-  void PollOnce(int signals);
-  void Accept(int listener, bool is_control);
-  void ReadGuests();
-  void OnHello(Guest& guest, ipc::Packet& packet);
-  void OnControl(Guest& guest, ipc::Packet& packet);
-  void Refuse(ipc::ControlSocket& socket, const std::string& reason);
-  bool Welcome(Client& client, const AddressPlan::Place& place);
-  void WatchClients();
-  void DropClient(Client& client);
-  void Fail(Client& client, CUresult result);
+  // ExecutorListener.
+  void OnExecutorReady() override;
+  void OnExecutorGone() override;
+  void OnClientFailed(const ipc::ClientFailed& message) override { clients_.Fail(message.client, message.reason); }
+  void OnClientDetached(std::uint64_t client) override { clients_.Forget(client); }
+  void OnStatusReport(const ipc::StatusReport& report) override;
 
-  void ReadExecutor();
-  void OnExecutorPacket(ipc::Packet& packet);
-  void OnExecutorEnd();
-  void OnSlabRequest(const ipc::SlabRequest& request);
-  void AnswerStatus(const ipc::StatusReport& report);
+  bool Listen();
+  void Turn();
+  std::vector<pollfd> Descriptors() const;
+  void Serve(const std::vector<pollfd>& polled);
+  void OnSignal();
+  void Accept(int listener, bool is_control);
+  void ReadGuest(Guest& guest);
+  void OnHello(Guest& guest);
+  void OnControl(Guest& guest, const ipc::ControlRequest& request);
+  void AskForStatus(ipc::ControlSocket socket);
+  void AnswerPolicy(ipc::ControlSocket& socket, const std::string& name);
+  void DropLateGuests();
+  void AnswerLateQuestions();
+  void TellSystemd(const char* state);
   void Drain();
-  void StopExecutor();
-  void NotifyWatchdog();
+  std::uint64_t UptimeSeconds() const;
 
   const Settings& settings_;
   const std::unique_ptr<const Driver> driver_;
   SlabPool slabs_;
-  AddressPlan plan_;
-  std::string policy_;
+  ExecutorSupervisor executor_;
+  ClientRegistry clients_;
+  const Clock::time_point started_ = Clock::now();
+
+  int signals_ = -1;
   ipc::Fd listener_;
   ipc::Fd control_listener_;
-  std::optional<ExecutorProcess> executor_;
-  std::optional<ipc::ExecutorReady> device_;
-  std::vector<Clock::time_point> starts_;  // of executors, lately
-  bool executor_is_hopeless_ = false;
-  bool stop_ = false;
-  std::uint64_t next_client_ = 1;
-  std::map<std::uint64_t, Client> clients_;
   std::vector<std::unique_ptr<Guest>> guests_;
-  std::map<std::uint64_t, ipc::ControlSocket> asking_;  // who waits for a status, by tag
+  std::map<std::uint64_t, Question> questions_;  // by the tag of the executor's report
   std::uint64_t next_tag_ = 1;
+  bool was_ready_ = false;
+  int stop_signals_ = 0;
+  // While draining: the tag of the report that was asked for, and whether one told that nothing is left to do.
+  std::optional<std::uint64_t> drain_tag_;
+  bool drained_ = false;
 };
 
 }  // namespace paella::scheduler_daemon

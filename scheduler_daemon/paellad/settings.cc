@@ -4,13 +4,15 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <limits>
-#include <sstream>
+#include <string_view>
 #include <toml++/toml.h>
 
 #include "ipc/socket_path.h"
@@ -22,14 +24,9 @@ namespace {
 constexpr std::uint64_t kAddressGranularity = 2ull << 20;
 constexpr std::uint64_t kAddressEnd = 1ull << 47;
 
-bool IsPolicy(const std::string& name) { return MakePolicy(name) != nullptr; }
+constexpr int kMostDrainSeconds = 3600;
 
-bool IsLogLevel(const std::string& name) {
-  for (const char* level : {"trace", "debug", "info", "warning", "error", "off"}) {
-    if (name == level) return true;
-  }
-  return false;
-}
+std::vector<std::string> LogLevels() { return {"trace", "debug", "info", "warning", "error", "off"}; }
 
 std::string Words(const std::vector<std::string>& words) {
   std::string text;
@@ -39,12 +36,6 @@ std::string Words(const std::vector<std::string>& words) {
 
 // "" if the settings make sense together.
 std::string WhatIsWrong(const Settings& settings) {
-  if (!IsPolicy(settings.policy)) {
-    return "there is no policy '" + settings.policy + "'; there are " + Words(PolicyNames());
-  }
-  if (!IsLogLevel(settings.log_level)) {
-    return "there is no log level '" + settings.log_level + "'; there are trace, debug, info, warning, error, off";
-  }
   for (const std::uint64_t value :
        {settings.window_base, settings.window_bytes, settings.arena_base, settings.arena_bytes}) {
     if (value == 0 || value % kAddressGranularity != 0) return "windows and arenas are whole multiples of 2 MiB, not 0";
@@ -75,6 +66,15 @@ class TomlReader {
     }
   }
 
+  void OneOf(const toml::node& node, const std::vector<std::string>& choices, std::string& out) {
+    const auto value = node.value_exact<std::string>();
+    if (value && std::find(choices.begin(), choices.end(), *value) != choices.end()) {
+      out = *value;
+    } else {
+      Complain(node, "expected one of " + Words(choices));
+    }
+  }
+
   template <typename Number>
   void Integer(const toml::node& node, Number& out, std::int64_t least, std::int64_t greatest) {
     const auto value = node.value_exact<std::int64_t>();
@@ -85,9 +85,9 @@ class TomlReader {
     }
   }
 
-  void Complain(const toml::node& node, const std::string& what) {
-    if (!error_.empty()) return;
-    error_ = path_ + ":" + std::to_string(node.source().begin.line) + ": " + what;
+  void Complain(const toml::node& node, const std::string& what) { Complain(node.source().begin.line, what); }
+  void Complain(toml::source_index line, const std::string& what) {
+    if (error_.empty()) error_ = path_ + ":" + std::to_string(line) + ": " + what;
   }
 
  private:
@@ -95,7 +95,8 @@ class TomlReader {
   std::string& error_;
 };
 
-void ReadEntry(TomlReader& reader, const std::string& key, const toml::node& node, Settings& settings) {
+void ReadEntry(TomlReader& reader, const toml::key& name, const toml::node& node, Settings& settings) {
+  const std::string_view key = name.str();
   constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
   if (key == "device") return reader.Integer(node, settings.device, 0, 1023);
   if (key == "socket") return reader.Text(node, settings.socket);
@@ -103,40 +104,69 @@ void ReadEntry(TomlReader& reader, const std::string& key, const toml::node& nod
   if (key == "socket_mode") return reader.Integer(node, settings.socket_mode, 0, 0777);
   if (key == "control_mode") return reader.Integer(node, settings.control_mode, 0, 0777);
   if (key == "driver") return reader.Text(node, settings.driver);
-  if (key == "policy") return reader.Text(node, settings.policy);
-  if (key == "log_level") return reader.Text(node, settings.log_level);
+  if (key == "policy") return reader.OneOf(node, PolicyNames(), settings.policy);
+  if (key == "log_level") return reader.OneOf(node, LogLevels(), settings.log_level);
   if (key == "window_base") return reader.Integer(node, settings.window_base, 1, kAny);
   if (key == "window_bytes") return reader.Integer(node, settings.window_bytes, 1, kAny);
   if (key == "arena_base") return reader.Integer(node, settings.arena_base, 1, kAny);
   if (key == "arena_bytes") return reader.Integer(node, settings.arena_bytes, 1, kAny);
   if (key == "max_clients") return reader.Integer(node, settings.max_clients, 1, 100'000);
-  if (key == "drain_seconds") return reader.Integer(node, settings.drain_seconds, 0, 3600);
-  reader.Complain(node, "unknown key '" + key + "'");
+  if (key == "drain_seconds") return reader.Integer(node, settings.drain_seconds, 0, kMostDrainSeconds);
+  reader.Complain(name.source().begin.line, "unknown key '" + std::string(key) + "'");
 }
 
 bool ReadFile(const std::string& path, std::string& text, std::string& error) {
-  std::ifstream file(path);
-  std::stringstream content;
-  if (file) content << file.rdbuf();
-  if (!file || content.bad()) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {  // reading it would throw
+    error = path + ": " + std::strerror(EISDIR);
+    return false;
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
     error = path + ": " + std::strerror(errno);
     return false;
   }
-  text = content.str();
+  text.assign(std::istreambuf_iterator<char>(file), {});
   return true;
 }
 
-void AddOptions(CLI::App& app, Settings& settings, std::string& config) {
+// What the command line says of configuration files: at most one of them.
+struct ConfigOptions {
+  std::string path;           // must be there
+  std::string optional_path;  // may be missing
+};
+
+// Reads the file that was named, if any, over the defaults.
+bool ReadConfig(const ConfigOptions& config, Settings& settings, std::string& error) {
+  settings = Settings{};
+  const std::string& path = config.path.empty() ? config.optional_path : config.path;
+  // Only a missing file may be passed over: one that cannot be read says something that would be missed.
+  const bool is_missing = access(path.c_str(), F_OK) != 0 && errno == ENOENT;
+  if (path.empty() || (config.path.empty() && is_missing)) return true;
+  std::string text;
+  return ReadFile(path, text, error) && ReadToml(text, path, settings, error);
+}
+
+void AddOptions(CLI::App& app, Settings& settings, ConfigOptions& config) {
   app.set_version_flag("--version", "paellad " PAELLA_VERSION);
-  app.add_option("--config", config, "TOML file; what the command line says comes first");
+  CLI::Option* must =
+      app.add_option("--config", config.path, "TOML file; what the command line says comes first")->type_name("FILE");
+  app.add_option("--optional-config", config.optional_path, "The same, for a file that may be missing")
+      ->type_name("FILE")
+      ->excludes(must);
   app.add_option("--device", settings.device, "Ordinal of the GPU")->check(CLI::Range(0, 1023));
   app.add_option("--socket", settings.socket, "Where programs connect (default: gpu<device>.sock in /run/paella, or in "
                                               "$XDG_RUNTIME_DIR/paella)");
   app.add_option("--control-socket", settings.control_socket, "Where paellactl connects (default: beside the socket)");
   app.add_option("--driver", settings.driver, "The CUDA driver: a library's name or path")->capture_default_str();
-  app.add_option("--policy", settings.policy, "Which command runs next: " + Words(PolicyNames()))->capture_default_str();
-  app.add_option("--log-level", settings.log_level, "trace, debug, info, warning, error or off")->capture_default_str();
+  app.add_option("--policy", settings.policy, "Which command runs next")
+      ->check(CLI::IsMember(PolicyNames()))
+      ->capture_default_str();
+  app.add_option("--log-level", settings.log_level, "How much is logged")
+      ->check(CLI::IsMember(LogLevels()))
+      ->capture_default_str();
   app.add_option("--drain-seconds", settings.drain_seconds, "How long SIGTERM waits for clients' work")
+      ->check(CLI::Range(0, kMostDrainSeconds))
       ->capture_default_str();
 }
 
@@ -148,7 +178,7 @@ bool ReadToml(const std::string& text, const std::string& path, Settings& settin
   try {
     const toml::table table = toml::parse(text, path);
     TomlReader reader(path, error);
-    for (const auto& [key, node] : table) ReadEntry(reader, std::string(key.str()), node, changed);
+    for (const auto& [key, node] : table) ReadEntry(reader, key, node, changed);
   } catch (const toml::parse_error& failure) {
     error = path + ":" + std::to_string(failure.source().begin.line) + ": " + std::string(failure.description());
   }
@@ -158,21 +188,17 @@ bool ReadToml(const std::string& text, const std::string& path, Settings& settin
 }
 
 SettingsResult ReadSettings(int argc, char** argv, Settings& settings) {
-  std::string config;
+  ConfigOptions config;
   CLI::App app{"Runs the work of many programs on one GPU, in the order that a policy decides."};
   AddOptions(app, settings, config);
   try {
     app.parse(argc, argv);
-    if (!config.empty()) {
-      std::string text;
-      std::string error;
-      settings = Settings{};
-      if (!ReadFile(config, text, error) || !ReadToml(text, config, settings, error)) {
-        std::cerr << "paellad: " << error << '\n';
-        return SettingsResult::kError;
-      }
-      app.parse(argc, argv);  // again, over the file
+    std::string error;
+    if (!ReadConfig(config, settings, error)) {
+      std::cerr << "paellad: " << error << '\n';
+      return SettingsResult::kError;
     }
+    app.parse(argc, argv);  // again, over the file
   } catch (const CLI::ParseError& outcome) {
     return app.exit(outcome) == 0 ? SettingsResult::kExit : SettingsResult::kError;
   }

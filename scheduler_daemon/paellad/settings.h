@@ -22,6 +22,8 @@ struct Settings {
   std::uint64_t arena_bytes = 64ull << 30;  // of each client
   unsigned max_clients = 128;
   unsigned drain_seconds = 10;  // after SIGTERM, for the clients' work
+
+  bool operator==(const Settings&) const = default;
 };
 
 enum class SettingsResult { kRun, kExit, kError };

@@ -37,5 +37,32 @@ TEST(AllocationsTest, RemovalIsByStart) {
   EXPECT_NE(allocations.FindStart(0x1000)->id, first->id);
 }
 
+TEST(AllocationsTest, WhatWasFoundIsForgottenWithEachChange) {
+  Allocations allocations, others;
+  others.Add(At(0x1000, 0x200));
+  EXPECT_EQ(others.Find(0x1000)->size_bytes, 0x200u);
+  EXPECT_FALSE(allocations.Find(0x1000));  // found in another list
+  allocations.Add(At(0x1000, 0x100));
+  EXPECT_EQ(allocations.Find(0x1010)->size_bytes, 0x100u);
+  EXPECT_EQ(allocations.Find(0x1020)->size_bytes, 0x100u);
+  EXPECT_FALSE(allocations.Find(0x1100));
+  EXPECT_TRUE(allocations.SetSyncMemops(0x1000, true));
+  EXPECT_TRUE(allocations.Find(0x1010)->sync_memops);
+  allocations.Remove(0x1000);
+  EXPECT_FALSE(allocations.Find(0x1010));
+  allocations.Add(At(0x1000, 0x40));
+  EXPECT_EQ(allocations.Find(0x1010)->size_bytes, 0x40u);
+  EXPECT_FALSE(allocations.Find(0x1080));
+}
+
+TEST(AllocationsTest, BuffersThatShareAPlaceAreEachFound) {
+  Allocations allocations;
+  constexpr std::uint64_t kStride = 8u << 21;
+  for (std::uint64_t i = 1; i <= 3; ++i) allocations.Add(At(i * kStride, 0x1000 * i));
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(allocations.Find(i * kStride + 5)->size_bytes, 0x1000 * i);
+  }
+}
+
 }  // namespace
 }  // namespace paella::shim

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <thread>
 
 #include "client_fixture.h"
@@ -55,6 +57,41 @@ TEST(InitTest, ADaemonOfAnotherVersion) {
   FakeDaemon daemon;
   daemon.BeOfVersion(ipc::kProtocolVersion + 1);
   ExpectNoDeviceBecause("another version of the protocol");
+}
+
+// What `echo` of a child shows of the tenant's name.
+std::string TenantOfAChild() {
+  FILE* child = popen("printf %s \"$PAELLA_TENANT\"", "r");
+  char text[256];
+  const std::size_t size = fread(text, 1, sizeof text, child);
+  EXPECT_EQ(pclose(child), 0);
+  return std::string(text, size);
+}
+
+void ExpectToBeNamedAfterTheProgram() {
+  FakeDaemon daemon;
+  setenv("PAELLA_REAL_DRIVER", "/nonexistent", 1);
+  ASSERT_EQ(cuInit(0), CUDA_SUCCESS);
+  const std::string end = std::string("/") + program_invocation_short_name + "." + std::to_string(getpid());
+  const std::string tenant = daemon.tenant();
+  ASSERT_GT(tenant.size(), end.size());  // a user comes first
+  EXPECT_EQ(tenant.substr(tenant.size() - end.size()), end);
+  EXPECT_EQ(TenantOfAChild(), tenant);
+}
+
+TEST(TenantTest, IsNamedAfterTheProgramAndInherited) {
+  unsetenv("PAELLA_TENANT");
+  ExpectToBeNamedAfterTheProgram();
+}
+
+TEST(TenantTest, AnEmptyNameIsNone) {
+  setenv("PAELLA_TENANT", "", 1);
+  ExpectToBeNamedAfterTheProgram();
+}
+
+TEST_F(ClientLifeTest, ATenantThatIsNamedStays) {
+  EXPECT_EQ(daemon_.tenant(), "team-a");
+  EXPECT_EQ(TenantOfAChild(), "team-a");
 }
 
 // The child's copy of cuInit's lock is held for ever, by a thread that it does not have.

@@ -1,0 +1,137 @@
+// paellactl: starts programs as clients of Paella, and asks paellad.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "scheduler_daemon/paellactl/control_client.h"
+#include "scheduler_daemon/paellactl/run.h"
+#include "scheduler_daemon/paellactl/status.h"
+
+namespace paella::paellactl {
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+constexpr int kMostGpus = 1024;
+
+struct Options {
+  RunOptions run;
+  DaemonChoice daemon;
+  bool as_json = false;
+  std::string policy;
+};
+
+struct Commands {
+  CLI::App* run;
+  CLI::App* status;
+  CLI::App* policy_get;
+  CLI::App* policy_set;
+};
+
+// An option that is given must say something: "--tenant=" is a variable that was empty in somebody's script.
+CLI::Option* AddWord(CLI::App* app, const std::string& name, std::string& value, const std::string& description) {
+  const auto is_not_empty = [](std::string& word) { return word.empty() ? "it is empty" : std::string(); };
+  return app->add_option(name, value, description)->check(CLI::Validator(is_not_empty, "", "not empty"));
+}
+
+CLI::App* AddRun(CLI::App& app, RunOptions& options) {
+  CLI::App* run = app.add_subcommand("run", "Start a program that uses the GPU through Paella");
+  run->footer("The program follows: paellactl run [OPTIONS] -- PROGRAM [ARGUMENT...]");
+  AddWord(run, "--tenant", options.tenant, "Whom its work is accounted to (PAELLA_TENANT; default: user/program.pid)");
+  AddWord(run, "--class", options.class_name, "Class of its work (PAELLA_CLASS; default: normal)");
+  AddWord(run, "--socket", options.socket, "The daemon's socket (PAELLA_SOCKET; default: that of the first visible GPU)");
+  AddWord(run, "--fallback", options.fallback, "\"native\": without a daemon, use the GPU directly (PAELLA_FALLBACK)")
+      ->check(CLI::IsMember({"native"}));
+  AddWord(run, "--log", options.log, "\"stderr\" or a file for the library's log (PAELLA_LOG)");
+  run->add_option("--gpu", options.gpu, "Ordinal of the GPU (CUDA_VISIBLE_DEVICES)")->check(CLI::Range(0, kMostGpus - 1));
+  return run;
+}
+
+void AddDaemonChoice(CLI::App* app, DaemonChoice& choice) {
+  CLI::Option* control = AddWord(app, "--control-socket", choice.control_socket, "paellad's control socket");
+  CLI::Option* socket =
+      AddWord(app, "--socket", choice.socket, "The socket of its clients; the control socket is beside it");
+  CLI::Option* gpu = app->add_option("--gpu", choice.gpu, "The daemon of this GPU (default: the first visible one)")
+                         ->check(CLI::Range(0, kMostGpus - 1));
+  control->excludes(socket, gpu);
+  socket->excludes(gpu);
+}
+
+Commands AddCommands(CLI::App& app, Options& options) {
+  Commands commands{};
+  app.set_version_flag("--version", "paellactl " PAELLA_VERSION);
+  app.require_subcommand(1);
+  commands.run = AddRun(app, options.run);
+  commands.status = app.add_subcommand("status", "Show tenants, memory, launches, queue, policy and device");
+  commands.status->add_flag("--json", options.as_json, "As one JSON document");
+  AddDaemonChoice(commands.status, options.daemon);
+  CLI::App* policy = app.add_subcommand("policy", "Show or change which command runs next");
+  policy->require_subcommand(1);
+  commands.policy_get = policy->add_subcommand("get", "Show the policy's name");
+  AddDaemonChoice(commands.policy_get, options.daemon);
+  commands.policy_set = policy->add_subcommand("set", "Change the policy; no command is lost");
+  AddWord(commands.policy_set, "name", options.policy, "The new policy")->required();
+  AddDaemonChoice(commands.policy_set, options.daemon);
+  return commands;
+}
+
+// Where the program's own words begin among those of `run`: behind "--", or at the first that is neither an option nor
+// an option's value. What follows is the program's, whatever it looks like.
+std::size_t FindProgram(const CLI::App& run, const std::vector<std::string>& words, std::size_t first) {
+  for (std::size_t i = first; i < words.size(); ++i) {
+    if (words[i] == "--" || words[i].empty() || words[i][0] != '-') return i;
+    const CLI::Option* option = run.get_option_no_throw(words[i]);  // none for "--name=value"
+    if (option != nullptr && option->get_items_expected_max() > 0) ++i;
+  }
+  return words.size();
+}
+
+// Takes the program and its arguments off the end of `words`.
+std::vector<std::string> TakeProgram(const CLI::App& run, std::vector<std::string>& words) {
+  if (words.empty() || words[0] != run.get_name()) return {};
+  const std::size_t start = std::min(FindProgram(run, words, 1), words.size());
+  std::vector<std::string> program(words.begin() + static_cast<std::ptrdiff_t>(start), words.end());
+  words.resize(start);
+  if (!program.empty() && program[0] == "--") program.erase(program.begin());
+  return program;
+}
+
+int Print(const Answer& answer) {
+  if (!answer.failed) {
+    std::cout << answer.text << std::flush;
+    if (std::cout) return 0;
+    std::cerr << "paellactl: cannot write to standard output\n";
+    return kExitFailure;
+  }
+  std::cerr << "paellactl: " << (answer.text.empty() ? "paellad gives no reason" : answer.text) << '\n';
+  return kExitFailure;
+}
+
+int AskForPolicy(const Options& options, const std::vector<std::string>& paths) {
+  Answer answer = Ask(paths, "policy", options.policy);
+  if (!answer.failed && !answer.text.empty()) answer.text += '\n';
+  return Print(answer);
+}
+
+int Main(std::vector<std::string> words) {
+  Options options;
+  CLI::App app{"Starts programs as clients of Paella, and asks paellad about them.", "paellactl"};
+  const Commands commands = AddCommands(app, options);
+  const std::vector<std::string> program = TakeProgram(*commands.run, words);
+  try {
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them from the back
+    if (*commands.run && program.empty()) throw CLI::RequiredError("PROGRAM");
+  } catch (const CLI::ParseError& outcome) {
+    return app.exit(outcome) == 0 ? 0 : kExitUsage;
+  }
+  if (*commands.run) return Run(options.run, program);
+  const auto paths = ControlSocketPaths(options.daemon, ipc::SocketEnvironment::OfThisProcess());
+  if (*commands.status) return Print(Status(paths, options.as_json));
+  return AskForPolicy(options, paths);
+}
+
+}  // namespace
+}  // namespace paella::paellactl
+
+int main(int argc, char** argv) { return paella::paellactl::Main(std::vector<std::string>(argv + 1, argv + argc)); }

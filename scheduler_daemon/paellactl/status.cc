@@ -1,0 +1,137 @@
+#include "scheduler_daemon/paellactl/status.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+
+#include "scheduler_daemon/paellactl/table.h"
+
+namespace paella::paellactl {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kUnknown[] = "-";
+constexpr Table::Align kLeft = Table::Align::kLeft;
+constexpr Table::Align kRight = Table::Align::kRight;
+
+const json& Part(const json& object, const char* key) {
+  static const json kNothing;
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return object.is_object() && found != object.end() ? *found : kNothing;
+}
+
+std::optional<double> Number(const json& object, const char* key) {
+  const json& value = Part(object, key);
+  if (!value.is_number()) return std::nullopt;
+  return value.get<double>();
+}
+
+// A word or a whole number.
+std::string Text(const json& object, const char* key) {
+  const json& value = Part(object, key);
+  if (value.is_string()) return Printable(value.get<std::string>());
+  return value.is_number() ? value.dump() : kUnknown;
+}
+
+std::string Format(const char* format, double number) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, number);
+  return text;
+}
+
+std::string Bytes(std::optional<double> bytes) {
+  if (!bytes) return kUnknown;
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  constexpr std::size_t kLast = std::size(kUnits) - 1;
+  std::size_t unit = 0;
+  double amount = *bytes;
+  for (; amount >= 1024 && unit < kLast; ++unit) amount /= 1024;
+  return Format(unit == 0 ? "%.0f " : "%.1f ", amount) + kUnits[unit];
+}
+
+std::string Seconds(std::optional<double> seconds) { return seconds ? Format("%.3f s", *seconds) : kUnknown; }
+
+std::string Uptime(std::optional<double> seconds) {
+  if (!seconds) return kUnknown;
+  const auto total = static_cast<std::uint64_t>(std::max(0.0, *seconds));
+  const std::uint64_t days = total / 86400, hours = total / 3600 % 24, minutes = total / 60 % 60;
+  if (days > 0) return std::to_string(days) + " d " + std::to_string(hours) + " h";
+  if (hours > 0) return std::to_string(hours) + " h " + std::to_string(minutes) + " min";
+  if (minutes > 0) return std::to_string(minutes) + " min " + std::to_string(total % 60) + " s";
+  return std::to_string(total) + " s";
+}
+
+// 13000 is CUDA 13.0.
+std::string DriverVersion(const json& device) {
+  const auto version = Number(device, "driver_version");
+  if (!version) return kUnknown;
+  const int number = static_cast<int>(*version);
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+std::string DescribeDaemon(const json& daemon) {
+  const bool has_executor = Part(daemon, "executor_pid").is_number();
+  return "paellad " + Text(daemon, "version") + ", pid " + Text(daemon, "pid") + ", up " +
+         Uptime(Number(daemon, "uptime_s")) + ", at " + Text(daemon, "socket") + "\nexecutor: " +
+         (has_executor ? "pid " + Text(daemon, "executor_pid") : "none") + ", restarts " +
+         Text(daemon, "executor_restarts") + "\n";
+}
+
+std::string DescribeDevice(const json& device) {
+  return "GPU " + Text(device, "ordinal") + ": " + Text(device, "name") + ", " + Text(device, "pci_bus_id") + ", " +
+         Bytes(Number(device, "total_memory_bytes")) + ", CUDA " + DriverVersion(device) + "\n";
+}
+
+std::string DescribeTenants(const json& tenants) {
+  Table table({{"TENANT", kLeft}, {"CLASS", kLeft}, {"CLIENTS", kRight}, {"LAUNCHES", kRight}, {"WAITING", kRight},
+               {"IN FLIGHT", kRight}, {"MEMORY", kRight}, {"GPU TIME", kRight}});
+  for (const json& tenant : tenants) {
+    table.Add({Text(tenant, "tenant"), Text(tenant, "class"), Text(tenant, "clients"), Text(tenant, "launches"),
+               Text(tenant, "waiting"), Text(tenant, "in_flight"), Bytes(Number(tenant, "memory_bytes")),
+               Seconds(Number(tenant, "gpu_seconds"))});
+  }
+  return table.Text();
+}
+
+std::string DescribeClients(const json& clients) {
+  Table table({{"CLIENT", kRight}, {"TENANT", kLeft}, {"CLASS", kLeft}, {"PROGRAM", kLeft}, {"PID", kRight},
+               {"LAUNCHES", kRight}, {"WAITING", kRight}, {"UNSUPPORTED", kRight}});
+  for (const json& client : clients) {
+    table.Add({Text(client, "client"), Text(client, "tenant"), Text(client, "class"), Text(client, "program"),
+               Text(client, "pid"), Text(client, "launches"), Text(client, "waiting"),
+               Text(client, "unsupported_calls")});
+  }
+  return table.Text();
+}
+
+std::string DescribeUnsupported(const json& functions) {
+  Table table({{"UNSUPPORTED FUNCTION", kLeft}, {"CALLS", kRight}});
+  for (const json& function : functions) table.Add({Text(function, "function"), Text(function, "calls")});
+  return table.Text();
+}
+
+// A section, unless there is nothing to tell in it.
+template <typename Describe>
+std::string Section(const json& document, const char* key, Describe describe) {
+  const json& rows = Part(document, key);
+  return rows.is_array() && !rows.empty() ? "\n" + describe(rows) : "";
+}
+
+}  // namespace
+
+std::string DescribeStatus(const json& document) {
+  return DescribeDaemon(Part(document, "daemon")) + DescribeDevice(Part(document, "device")) +
+         "policy: " + Text(document, "policy") + "\n" + Section(document, "tenants", DescribeTenants) +
+         Section(document, "clients", DescribeClients) + Section(document, "unsupported", DescribeUnsupported);
+}
+
+Answer Status(const std::vector<std::string>& paths, bool as_json, std::chrono::milliseconds timeout) {
+  const Answer answer = Ask(paths, "status", "", timeout);
+  if (answer.failed) return answer;
+  const json document = json::parse(answer.text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) return {true, "paellad's status is not a JSON document"};
+  return {false, as_json ? document.dump(2) + "\n" : DescribeStatus(document)};
+}
+
+}  // namespace paella::paellactl

@@ -1,0 +1,197 @@
+#include "scheduler_daemon/paellad/client_registry.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "ipc/channel.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 128;
+constexpr int kPacketsPerTurn = 64;  // of one client, so that none keeps the others waiting
+constexpr std::array kClasses{"latency", "normal", "best-effort"};
+
+// Names are shown in logs and on terminals.
+bool IsPrintable(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxNameBytes &&
+         std::ranges::all_of(name, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; });
+}
+
+bool IsClass(const std::string& name) { return std::ranges::find(kClasses, name) != kClasses.end(); }
+
+}  // namespace
+
+void Refuse(ipc::ControlSocket& socket, const std::string& reason) {
+  ipc::Refusal refusal;
+  refusal.version = ipc::kProtocolVersion;
+  refusal.reason = reason;
+  socket.Send(refusal);
+}
+
+std::string ClientRegistry::Objection(const ipc::Hello& hello, const std::optional<ipc::Credentials>& owner) const {
+  const ipc::ExecutorReady& device = *executor_.device();
+  if (hello.version != ipc::kProtocolVersion) {
+    return "paellad speaks version " + std::to_string(ipc::kProtocolVersion) + " of the protocol and libpaella.so " +
+           std::to_string(hello.version) + ": they come from different releases";
+  }
+  if (!owner) return "the system does not tell whose process this is";
+  if (!IsPrintable(hello.tenant)) return "a tenant's name has 1 to 128 characters and no blanks";
+  if (!IsClass(hello.class_name)) return "there is no class '" + hello.class_name.substr(0, kMaxNameBytes) + "'";
+  if (hello.driver_version != 0 && hello.driver_version != device.driver_version) {
+    return "the program's driver is of version " + std::to_string(hello.driver_version) + ", the daemon's of " +
+           std::to_string(device.driver_version);
+  }
+  const auto namesake = std::ranges::find_if(clients_, [&](const auto& entry) {
+    return entry.second.tenant == hello.tenant && entry.second.owner.uid != owner->uid;
+  });
+  if (namesake != clients_.end()) return "the tenant '" + hello.tenant + "' belongs to another user";
+  return "";
+}
+
+void ClientRegistry::Admit(const ipc::Hello& hello, ipc::ControlSocket socket) {
+  const auto owner = socket.PeerCredentials();
+  if (const std::string objection = Objection(hello, owner); !objection.empty()) {
+    spdlog::warn("turned a program away: {}", objection);
+    return Refuse(socket, objection);
+  }
+  const std::uint64_t number = next_number_++;
+  const auto place = plan_.Enter(number, hello.tenant);
+  if (!place) {
+    spdlog::warn("turned a program away: {} clients are connected", settings_.max_clients);
+    return Refuse(socket, "max_clients (" + std::to_string(settings_.max_clients) + ") programs are connected");
+  }
+  ConnectedClient client;
+  client.number = number;
+  client.tenant = hello.tenant;
+  client.class_name = hello.class_name;
+  client.program = IsPrintable(hello.program) ? hello.program : "?";
+  client.owner = *owner;
+  client.socket = std::move(socket);
+  if (const std::string error = Attach(client, *place); !error.empty()) {
+    spdlog::error("cannot serve client {}: {}", number, error);
+    Refuse(client.socket, error);
+    // The executor may know of it already: its place is free when the executor says so.
+    client.leaving = true;
+    ipc::ClientDetach detach;
+    detach.client = number;
+    if (!executor_.Send(detach)) return plan_.Leave(number);
+  } else {
+    spdlog::info("client {}: tenant {}, class {}, {} (process {})", number, client.tenant, client.class_name,
+                 client.program, client.owner.pid);
+  }
+  clients_.emplace(number, std::move(client));
+}
+
+std::string ClientRegistry::Attach(ConnectedClient& client, const AddressPlan::Place& place) {
+  const ipc::Fd channel = ipc::MakeSealedMemory("paella-channel", ipc::kChannelBytes);
+  const ipc::Fd arena = ipc::MakeSealedMemory("paella-arena", settings_.arena_bytes);
+  const ipc::Fd doorbell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (channel.valid()) client.channel = ipc::Mapping::Shared(channel.get(), ipc::kChannelBytes);
+  if (!client.channel.valid() || !arena.valid() || !doorbell.valid()) {
+    return std::string("the daemon has no memory for a channel: ") + std::strerror(errno);
+  }
+  ipc::ClientAttach attach;
+  attach.client = client.number;
+  attach.tenant = client.tenant;
+  attach.class_name = client.class_name;
+  attach.channel_bytes = ipc::kChannelBytes;
+  attach.window_base = place.window_base;
+  attach.window_bytes = settings_.window_bytes;
+  attach.arena_base = place.arena_base;
+  attach.arena_bytes = settings_.arena_bytes;
+  const ipc::ExecutorReady& device = *executor_.device();
+  ipc::Welcome welcome;
+  welcome.version = ipc::kProtocolVersion;
+  welcome.features = ipc::kFeatureUnsupportedCalls;
+  welcome.client = client.number;
+  welcome.channel_bytes = attach.channel_bytes;
+  welcome.window_base = attach.window_base;
+  welcome.window_bytes = attach.window_bytes;
+  welcome.arena_base = attach.arena_base;
+  welcome.arena_bytes = attach.arena_bytes;
+  welcome.driver_version = device.driver_version;
+  welcome.device_ordinal = settings_.device;
+  welcome.device_name = device.device_name;
+  welcome.pci_bus_id = device.pci_bus_id;
+  welcome.uuid = device.uuid;
+  welcome.total_memory_bytes = device.total_memory_bytes;
+  welcome.attributes = device.attributes;
+  welcome.least_priority = device.least_priority;
+  welcome.greatest_priority = device.greatest_priority;
+  if (!executor_.Send(attach, {channel.get(), arena.get(), doorbell.get()})) return "the executor does not answer";
+  // Records may be written before the executor has mapped the ring: it reads from the start.
+  client.socket.Send(welcome, {channel.get(), arena.get(), doorbell.get()});
+  return "";
+}
+
+void ClientRegistry::Read(std::uint64_t number) {
+  const auto found = clients_.find(number);
+  if (found == clients_.end() || found->second.leaving) return;
+  ConnectedClient& client = found->second;
+  ipc::Packet packet;
+  for (int i = 0; i < kPacketsPerTurn; ++i) {
+    switch (client.socket.Receive(packet, std::chrono::milliseconds(0))) {
+      case ipc::ReceiveStatus::kTimeout: return;
+      case ipc::ReceiveStatus::kPacket:
+        if (const auto call = packet.As<ipc::UnsupportedCall>()) {
+          OnUnsupportedCall(client, *call);
+          continue;
+        }
+        [[fallthrough]];
+      case ipc::ReceiveStatus::kMalformed:
+        return Fail(number, "it sent a packet that a client does not send");
+      case ipc::ReceiveStatus::kClosed: return Drop(client);
+    }
+  }
+}
+
+void ClientRegistry::OnUnsupportedCall(ConnectedClient& client, const ipc::UnsupportedCall& message) {
+  if (!IsPrintable(message.function)) return;
+  if (unsupported_.size() >= kMaxUnsupportedNames && !unsupported_.contains(message.function)) return;
+  std::uint64_t& calls = unsupported_[message.function];
+  calls = std::max(calls, message.calls);
+  client.unsupported_calls = std::max(client.unsupported_calls, message.calls);
+  if (message.back_trace.empty()) return;
+  spdlog::warn("client {} ({}) called {}, which is not supported:\n{}", client.number, client.program,
+               message.function, message.back_trace);
+}
+
+void ClientRegistry::Drop(ConnectedClient& client) {
+  if (client.leaving) return;
+  client.leaving = true;
+  client.socket.Close();
+  spdlog::info("client {} has left", client.number);
+  ipc::ClientDetach detach;
+  detach.client = client.number;
+  executor_.Send(detach);  // if it does not go through, the executor is ending, and FailAll forgets the client
+}
+
+void ClientRegistry::Fail(std::uint64_t number, const std::string& reason) {
+  const auto found = clients_.find(number);
+  if (found == clients_.end() || found->second.leaving) return;
+  spdlog::error("client {} ({}, process {}) is ended: {}", number, found->second.program, found->second.owner.pid,
+                reason);
+  ipc::Channel(found->second.channel.data()).SetStickyError(CUDA_ERROR_DEVICE_UNAVAILABLE);
+  Drop(found->second);
+}
+
+void ClientRegistry::Forget(std::uint64_t number) {
+  if (clients_.erase(number) != 0) plan_.Leave(number);
+}
+
+void ClientRegistry::FailAll(CUresult result) {
+  for (const auto& [number, client] : clients_) {
+    if (client.channel.valid()) ipc::Channel(client.channel.data()).SetStickyError(result);
+    plan_.Leave(number);
+  }
+  clients_.clear();
+}
+
+}  // namespace paella::scheduler_daemon

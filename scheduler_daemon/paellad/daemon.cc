@@ -1,0 +1,257 @@
+#include "scheduler_daemon/paellad/daemon.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "scheduler_daemon/paellad/status_document.h"
+#include "scheduler_daemon/policies/policy.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+// Upper bound of a turn's wait: executors are started and reaped, deadlines looked at, systemd told.
+constexpr std::chrono::milliseconds kTurn{250};
+constexpr std::chrono::milliseconds kTurnWithDeadlines{20};
+constexpr std::chrono::seconds kGuestTimeout{5};
+constexpr std::chrono::seconds kReportTimeout{2};
+constexpr std::size_t kMaxGuests = 256;
+
+void Reply(ipc::ControlSocket& socket, bool failed, const std::string& text) {
+  ipc::ControlReply reply;
+  reply.failed = failed;
+  reply.text = text;
+  if (reply.EncodedSize() > ipc::kMaxPacketBytes) {
+    reply.failed = true;
+    reply.text = "the answer is too long for one packet";
+  }
+  socket.Send(reply);
+}
+
+std::string Words(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+}  // namespace
+
+Daemon::Daemon(const Settings& settings, std::unique_ptr<const Driver> driver)
+    : settings_(settings),
+      driver_(std::move(driver)),
+      slabs_(*driver_, settings.device),
+      executor_(settings, slabs_, *this),
+      clients_(settings, executor_) {}
+
+bool Daemon::Listen() {
+  std::string error;
+  listener_ = ipc::ListenAt(settings_.socket, settings_.socket_mode, error);
+  if (listener_.valid()) control_listener_ = ipc::ListenAt(settings_.control_socket, settings_.control_mode, error);
+  if (!control_listener_.valid()) {
+    spdlog::error("cannot listen at {}", error);
+    return false;
+  }
+  for (const int fd : {listener_.get(), control_listener_.get()}) fcntl(fd, F_SETFL, O_NONBLOCK);
+  return true;
+}
+
+int Daemon::Run(int signals) {
+  signals_ = signals;
+  if (!Listen()) return 1;
+  int status = 0;
+  while (stop_signals_ == 0) {
+    Turn();
+    if (!was_ready_ && executor_.failed_to_start()) {
+      spdlog::error("the executor does not start: its messages are above");
+      status = 1;
+      break;
+    }
+  }
+  TellSystemd("STOPPING=1");
+  if (status == 0) Drain();
+  clients_.FailAll(CUDA_ERROR_DEVICE_UNAVAILABLE);
+  executor_.Stop();
+  unlink(settings_.socket.c_str());
+  unlink(settings_.control_socket.c_str());
+  return status;
+}
+
+void Daemon::Turn() {
+  executor_.Tend(Clock::now());
+  std::vector<pollfd> polled = Descriptors();
+  const auto wait = guests_.empty() && questions_.empty() ? kTurn : kTurnWithDeadlines;
+  if (poll(polled.data(), polled.size(), static_cast<int>(wait.count())) > 0) Serve(polled);
+  DropLateGuests();
+  AnswerLateQuestions();
+  TellSystemd("WATCHDOG=1");
+}
+
+std::vector<pollfd> Daemon::Descriptors() const {
+  std::vector<pollfd> polled;
+  const auto add = [&](int fd) { polled.push_back({fd, POLLIN, 0}); };
+  for (const int fd : {signals_, executor_.fd(), listener_.get(), control_listener_.get()}) {
+    if (fd >= 0) add(fd);
+  }
+  for (const auto& guest : guests_) add(guest->socket.fd());
+  for (const auto& [number, client] : clients_.clients()) {
+    if (!client.leaving) add(client.socket.fd());
+  }
+  return polled;
+}
+
+void Daemon::Serve(const std::vector<pollfd>& polled) {
+  const auto readable = [&](int fd) {
+    return std::ranges::any_of(polled, [fd](const pollfd& p) { return p.fd == fd && p.revents != 0; });
+  };
+  if (readable(signals_)) OnSignal();
+  if (executor_.fd() >= 0 && readable(executor_.fd())) executor_.Read(Clock::now());
+  std::vector<std::uint64_t> talking;
+  for (const auto& [number, client] : clients_.clients()) {
+    if (!client.leaving && readable(client.socket.fd())) talking.push_back(number);
+  }
+  for (const std::uint64_t client : talking) clients_.Read(client);
+  for (const auto& guest : guests_) {
+    if (readable(guest->socket.fd())) ReadGuest(*guest);
+  }
+  std::erase_if(guests_, [](const auto& guest) { return guest->gone; });
+  if (listener_.valid() && readable(listener_.get())) Accept(listener_.get(), false);
+  if (control_listener_.valid() && readable(control_listener_.get())) Accept(control_listener_.get(), true);
+}
+
+void Daemon::OnSignal() {
+  signalfd_siginfo info;
+  while (read(signals_, &info, sizeof info) == sizeof info) ++stop_signals_;
+}
+
+void Daemon::Accept(int listener, bool is_control) {
+  while (guests_.size() < kMaxGuests) {
+    ipc::Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    if (!fd.valid()) return;
+    guests_.push_back(std::make_unique<Guest>(
+        Guest{ipc::ControlSocket(std::move(fd)), Clock::now() + kGuestTimeout, is_control, std::nullopt, false}));
+  }
+}
+
+void Daemon::ReadGuest(Guest& guest) {
+  ipc::Packet packet;
+  const ipc::ReceiveStatus status = guest.socket.Receive(packet, std::chrono::milliseconds(0));
+  if (status == ipc::ReceiveStatus::kTimeout) return;
+  guest.gone = true;  // unless it has to wait for the executor
+  if (status != ipc::ReceiveStatus::kPacket) return;
+  if (guest.is_control) {
+    if (const auto request = packet.As<ipc::ControlRequest>()) return OnControl(guest, *request);
+    return Reply(guest.socket, true, "this is no request that paellad knows");
+  }
+  guest.hello = packet.As<ipc::Hello>();
+  if (guest.hello) return OnHello(guest);
+  Refuse(guest.socket, "this is no greeting that paellad knows");
+}
+
+void Daemon::OnHello(Guest& guest) {
+  guest.gone = executor_.device() != nullptr;
+  if (guest.gone) clients_.Admit(*guest.hello, std::move(guest.socket));
+}
+
+void Daemon::OnExecutorReady() {
+  spdlog::info("serving {} ({}) at {}", executor_.device()->device_name, executor_.device()->pci_bus_id,
+               settings_.socket);
+  if (!std::exchange(was_ready_, true)) TellSystemd("READY=1");
+  for (const auto& guest : guests_) {
+    if (guest->hello) OnHello(*guest);
+  }
+  std::erase_if(guests_, [](const auto& guest) { return guest->gone; });
+}
+
+void Daemon::OnExecutorGone() { clients_.FailAll(CUDA_ERROR_DEVICE_UNAVAILABLE); }
+
+void Daemon::DropLateGuests() {
+  std::erase_if(guests_, [now = Clock::now()](const auto& guest) {
+    if (now < guest->deadline) return false;
+    if (guest->hello) Refuse(guest->socket, "the executor is starting, and takes its time");
+    return true;
+  });
+}
+
+void Daemon::OnControl(Guest& guest, const ipc::ControlRequest& request) {
+  if (request.verb == "status") return AskForStatus(std::move(guest.socket));
+  if (request.verb == "policy") return AnswerPolicy(guest.socket, request.argument);
+  Reply(guest.socket, true, "there is no verb '" + request.verb + "'; there are status, policy");
+}
+
+void Daemon::AnswerPolicy(ipc::ControlSocket& socket, const std::string& name) {
+  if (name.empty()) return Reply(socket, false, executor_.policy());
+  if (MakePolicy(name) == nullptr) {
+    return Reply(socket, true, "there is no policy '" + name + "'; there are " + Words(PolicyNames()));
+  }
+  executor_.SetPolicy(name);
+  spdlog::info("the policy is {} now", name);
+  Reply(socket, false, name);
+}
+
+void Daemon::AskForStatus(ipc::ControlSocket socket) {
+  ipc::StatusRequest request;
+  request.tag = next_tag_++;
+  // Without an executor the question's time is over at once.
+  const bool asked = executor_.device() != nullptr && executor_.Send(request);
+  questions_.emplace(request.tag, Question{std::move(socket), Clock::now() + (asked ? kReportTimeout : Clock::duration(0))});
+}
+
+void Daemon::OnStatusReport(const ipc::StatusReport& report) {
+  if (drain_tag_ == report.tag) {
+    drain_tag_.reset();
+    drained_ = ReportsNoWork(report.document);
+  }
+  const auto question = questions_.find(report.tag);
+  if (question == questions_.end()) return;
+  Reply(question->second.socket, false,
+        StatusDocument(settings_, executor_, clients_, report.document, UptimeSeconds()));
+  questions_.erase(question);
+}
+
+void Daemon::AnswerLateQuestions() {
+  const auto now = Clock::now();
+  for (auto question = questions_.begin(); question != questions_.end();) {
+    if (now < question->second.deadline) {
+      ++question;
+      continue;
+    }
+    Reply(question->second.socket, false, StatusDocument(settings_, executor_, clients_, "", UptimeSeconds()));
+    question = questions_.erase(question);
+  }
+}
+
+void Daemon::TellSystemd(const char* state) {
+  sd_notify(0, state);  // does nothing where systemd did not start us
+}
+
+// No new clients; those that are here may finish what they have asked for. A second signal cuts it short.
+void Daemon::Drain() {
+  spdlog::info("stopping: waiting up to {} s for the work that is there", settings_.drain_seconds);
+  listener_.Reset();
+  control_listener_.Reset();
+  guests_.clear();
+  const auto deadline = Clock::now() + std::chrono::seconds(settings_.drain_seconds);
+  const int signals_before = stop_signals_;
+  while (executor_.device() != nullptr && !drained_ && stop_signals_ == signals_before && Clock::now() < deadline) {
+    if (!drain_tag_) {
+      ipc::StatusRequest request;
+      request.tag = next_tag_++;
+      drain_tag_ = request.tag;
+      executor_.Send(request);
+    }
+    Turn();
+  }
+  if (!drained_ && !clients_.clients().empty()) spdlog::warn("stopping with work left undone");
+}
+
+std::uint64_t Daemon::UptimeSeconds() const {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - started_).count());
+}
+
+}  // namespace paella::scheduler_daemon

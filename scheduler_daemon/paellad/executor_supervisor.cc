@@ -1,0 +1,159 @@
+#include "scheduler_daemon/paellad/executor_supervisor.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstPause{100};
+constexpr std::chrono::milliseconds kLongestPause{30'000};
+constexpr int kPacketsPerTurn = 256;  // so that a busy executor does not keep clients waiting
+constexpr std::chrono::seconds kStopTimeout{5};
+
+}  // namespace
+
+void ExecutorSupervisor::Tend(Clock::time_point now) {
+  Reap();
+  if (!process_ && now >= next_start_) Start(now);
+}
+
+void ExecutorSupervisor::Start(Clock::time_point now) {
+  std::string error;
+  process_ = StartExecutor(settings_, policy_, error);
+  next_start_ = now + std::max(pause_, kFirstPause);
+  if (!process_) {
+    spdlog::error("cannot start the executor: {}", error);
+    failed_to_start_ = true;
+    return;
+  }
+  if (starts_++ > 0) ++restarts_;
+  spdlog::info("started the executor, process {}", process_->pid);
+}
+
+void ExecutorSupervisor::Read(Clock::time_point now) {
+  ipc::Packet packet;
+  for (int i = 0; i < kPacketsPerTurn && process_; ++i) {
+    switch (process_->socket.Receive(packet, std::chrono::milliseconds(0))) {
+      case ipc::ReceiveStatus::kTimeout: return;
+      case ipc::ReceiveStatus::kPacket:
+        if (OnPacket(packet)) continue;
+        spdlog::error("the executor sent a packet that has no sense here");
+        [[fallthrough]];
+      case ipc::ReceiveStatus::kClosed:
+      case ipc::ReceiveStatus::kMalformed: return OnEnd(now);
+    }
+  }
+}
+
+bool ExecutorSupervisor::OnPacket(ipc::Packet& packet) {
+  switch (packet.kind) {
+    case ipc::ExecutorReady::kKind:
+      device_ = packet.As<ipc::ExecutorReady>();
+      if (!device_) return false;
+      pause_ = std::chrono::milliseconds(0);
+      listener_.OnExecutorReady();
+      return true;
+    case ipc::ClientFailed::kKind: {
+      const auto message = packet.As<ipc::ClientFailed>();
+      if (message) listener_.OnClientFailed(*message);
+      return message.has_value();
+    }
+    case ipc::ClientDetached::kKind: {
+      const auto message = packet.As<ipc::ClientDetached>();
+      if (message) listener_.OnClientDetached(message->client);
+      return message.has_value();
+    }
+    case ipc::SlabRequest::kKind: {
+      const auto message = packet.As<ipc::SlabRequest>();
+      if (message) OnSlabRequest(*message);
+      return message.has_value();
+    }
+    case ipc::SlabReturn::kKind: {
+      const auto message = packet.As<ipc::SlabReturn>();
+      if (message) slabs_.Release(message->tag);
+      return message.has_value();
+    }
+    case ipc::StatusReport::kKind: {
+      const auto message = packet.As<ipc::StatusReport>();
+      if (message) listener_.OnStatusReport(*message);
+      return message.has_value();
+    }
+    default: return false;
+  }
+}
+
+void ExecutorSupervisor::OnSlabRequest(const ipc::SlabRequest& request) {
+  ipc::Fd memory;
+  ipc::SlabGrant grant;
+  grant.tag = request.tag;
+  grant.size_bytes = request.size_bytes;
+  const CUresult result = slabs_.Make(request.tag, request.size_bytes, memory);
+  grant.result = result;
+  if (result == CUDA_SUCCESS) {
+    if (!Send(grant, {memory.get()})) slabs_.Release(request.tag);
+  } else {
+    Send(grant);
+  }
+}
+
+void ExecutorSupervisor::OnEnd(Clock::time_point now) {
+  const bool was_ready = device_.has_value();
+  spdlog::warn("the executor, process {}, has ended{}", process_->pid, was_ready ? "" : " before it was ready");
+  kill(process_->pid, SIGKILL);  // a closed socket is as good as dead, and two must not share the GPU
+  ending_.push_back(process_->pid);
+  process_.reset();
+  device_.reset();
+  slabs_.ReleaseAll();
+  if (!was_ready) {
+    failed_to_start_ = true;
+    pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+    next_start_ = now + pause_;
+  }
+  listener_.OnExecutorGone();
+}
+
+void ExecutorSupervisor::SetPolicy(const std::string& name) {
+  policy_ = name;
+  ipc::SetPolicy message;
+  message.name = name;
+  Send(message);
+}
+
+void ExecutorSupervisor::Reap() {
+  std::erase_if(ending_, [](pid_t pid) {
+    int status = 0;
+    if (waitpid(pid, &status, WNOHANG) != pid) return false;
+    if (WIFEXITED(status)) {
+      spdlog::info("executor process {} exited with {}", pid, WEXITSTATUS(status));
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
+      spdlog::warn("executor process {} was ended by signal {}", pid, WTERMSIG(status));
+    }
+    return true;
+  });
+}
+
+void ExecutorSupervisor::Stop() {
+  if (process_) {
+    process_->socket.Close();  // it sees that, and ends
+    ending_.push_back(process_->pid);
+    process_.reset();
+    device_.reset();
+  }
+  const auto deadline = Clock::now() + kStopTimeout;
+  for (bool killed = false; !ending_.empty(); Reap()) {
+    if (Clock::now() > deadline) {
+      if (std::exchange(killed, true)) break;
+      for (const pid_t pid : ending_) kill(pid, SIGKILL);
+    }
+    constexpr std::chrono::milliseconds kStep{5};
+    std::this_thread::sleep_for(kStep);
+  }
+}
+
+}  // namespace paella::scheduler_daemon

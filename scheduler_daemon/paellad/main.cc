@@ -1,0 +1,67 @@
+// paellad, and under the name that it gives its child, the executor.
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+
+#include <cstdio>
+#include <string_view>
+
+#include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/paellad/daemon.h"
+#include "scheduler_daemon/paellad/executor_process.h"
+#include "scheduler_daemon/paellad/settings.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+void StartLog(const char* name) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt(name));
+  spdlog::flush_on(spdlog::level::info);
+}
+
+// SIGTERM and SIGINT as a descriptor, blocked otherwise; before any thread exists.
+int TakeSignals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int DaemonMain(int argc, char** argv) {
+  Settings settings;
+  switch (ReadSettings(argc, argv, settings)) {
+    case SettingsResult::kRun: break;
+    case SettingsResult::kExit: return 0;
+    case SettingsResult::kError: return 2;
+  }
+  std::string error;
+  if (!ChooseSockets(settings, error)) {
+    std::fprintf(stderr, "paellad: no folder for the sockets can be used: %s (name one with --socket)\n", error.c_str());
+    return 1;
+  }
+  StartLog("paellad");
+  spdlog::set_level(spdlog::level::from_str(settings.log_level));
+  const int signals = TakeSignals();
+  auto driver = Driver::Load(settings.driver, error);
+  if (driver == nullptr) {
+    spdlog::error("no CUDA driver: {}", error);
+    return 1;
+  }
+  return Daemon(settings, std::move(driver)).Run(signals);
+}
+
+}  // namespace
+}  // namespace paella::scheduler_daemon
+
+int main(int argc, char** argv) {
+  using namespace paella::scheduler_daemon;
+  if (argc > 0 && std::string_view(argv[0]) == kExecutorName) {
+    StartLog("executor");
+    return ExecutorMain(argc, argv);
+  }
+  return DaemonMain(argc, argv);
+}

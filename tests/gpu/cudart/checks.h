@@ -1,0 +1,39 @@
+// Every check: one feature of the CUDA runtime, used the way programs use it. Returns a fingerprint of what the GPU
+// computed, the same on every run, or throws with what was wrong.
+#ifndef PAELLA_TESTS_GPU_CUDART_CHECKS_H_
+#define PAELLA_TESTS_GPU_CUDART_CHECKS_H_
+
+#include <cstdint>
+
+namespace paella::gpu_test {
+
+// launches.cu
+std::uint64_t VectorAdd();
+std::uint64_t DynamicSharedMemory();
+std::uint64_t CooperativeLaunch();
+std::uint64_t LaunchAttributes();
+std::uint64_t RefusedLaunch();
+
+// memory.cu
+std::uint64_t PageableCopies();
+std::uint64_t PinnedMemory();
+std::uint64_t StreamOrderedAllocation();
+std::uint64_t ManagedMemory();
+std::uint64_t Copies2D();
+std::uint64_t Fills();
+std::uint64_t PointerAttributes();
+
+// streams.cu
+std::uint64_t ManyStreams();
+std::uint64_t LegacyDefaultStream();
+std::uint64_t WaitForEvent();
+std::uint64_t EventTiming();
+std::uint64_t HostFunctions();
+
+// symbols.cu
+std::uint64_t ConstantMemory();
+std::uint64_t DeviceGlobals();
+
+}  // namespace paella::gpu_test
+
+#endif  // PAELLA_TESTS_GPU_CUDART_CHECKS_H_
