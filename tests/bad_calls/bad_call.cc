@@ -13,13 +13,12 @@ const std::vector<BadCall>& AllBadCalls() {
   static const std::vector<BadCall>* const all = [] {
     auto* const rows = new std::vector<BadCall>;
     for (const BadCalls topic :
-         {InitBadCalls(), DeviceBadCalls(), ContextBadCalls(), StreamBadCalls(), StreamValueBadCalls(),
-          CaptureBadCalls(), EventBadCalls(), CallbackBadCalls(), MemoryBadCalls(), HostMemoryBadCalls(),
-          HostRegistrationBadCalls(), PointerAttributeBadCalls(), CopyBadCalls(), BoxCopyBadCalls(), MemsetBadCalls(),
-          StreamOrderedAllocationBadCalls(), VirtualMemoryBadCalls(), ModuleBadCalls(), ImageBadCalls(),
-          LibraryBadCalls(), FunctionBadCalls(), KernelBadCalls(), OccupancyBadCalls(), LaunchBadCalls(),
-          LaunchParameterBadCalls(), LaunchAttributeBadCalls(), FaultBadCalls(), AfterFaultBadCalls(),
-          InterprocessBadCalls()}) {
+         {InitBadCalls(), DeviceBadCalls(), NoContextBadCalls(), ContextBadCalls(), StreamBadCalls(), EventBadCalls(),
+          CallbackBadCalls(), MemoryBadCalls(), HostMemoryBadCalls(), PointerAttributeBadCalls(), CopyBadCalls(),
+          BoxCopyBadCalls(), MemsetBadCalls(), StreamOrderedAllocationBadCalls(), VirtualMemoryBadCalls(),
+          ModuleBadCalls(), ImageBadCalls(), LibraryBadCalls(), FunctionBadCalls(), KernelBadCalls(),
+          OccupancyBadCalls(), LaunchBadCalls(), LaunchParameterBadCalls(), LaunchAttributeBadCalls(), FaultBadCalls(),
+          AfterFaultBadCalls()}) {
       rows->insert(rows->end(), topic.begin(), topic.end());
     }
     return rows;

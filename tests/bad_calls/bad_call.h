@@ -33,15 +33,13 @@ using BadCalls = std::span<const BadCall>;
 
 BadCalls InitBadCalls();
 BadCalls DeviceBadCalls();
+BadCalls NoContextBadCalls();
 BadCalls ContextBadCalls();
 BadCalls StreamBadCalls();
-BadCalls StreamValueBadCalls();
-BadCalls CaptureBadCalls();
 BadCalls EventBadCalls();
 BadCalls CallbackBadCalls();
 BadCalls MemoryBadCalls();
 BadCalls HostMemoryBadCalls();
-BadCalls HostRegistrationBadCalls();
 BadCalls PointerAttributeBadCalls();
 BadCalls CopyBadCalls();
 BadCalls BoxCopyBadCalls();
@@ -59,7 +57,6 @@ BadCalls LaunchParameterBadCalls();
 BadCalls LaunchAttributeBadCalls();
 BadCalls FaultBadCalls();
 BadCalls AfterFaultBadCalls();
-BadCalls InterprocessBadCalls();
 
 // In the order of the lists above.
 const std::vector<BadCall>& AllBadCalls();
