@@ -64,7 +64,7 @@ Child::Read Child::ReadLine(std::string& line, int timeout_ms) {
       buffer_.erase(0, end + 1);
       return Read::kLine;
     }
-    if (!WaitReadable(output_, deadline)) return Read::kTimeout;
+    if (!WaitReadable(output_, deadline)) return Read::kTimeUp;
     char chunk[4096];
     const ssize_t got = read(output_, chunk, sizeof(chunk));
     if (got <= 0) return Read::kEnd;

@@ -13,7 +13,7 @@ namespace paella::bad_calls {
 
 class Child {
  public:
-  enum class Read { kLine, kEnd, kTimeout };
+  enum class Read { kLine, kEnd, kTimeUp };
 
   explicit Child(const std::vector<std::string>& rows);
   ~Child();

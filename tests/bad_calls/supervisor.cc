@@ -45,10 +45,10 @@ void RunSome(Names& names, int row_timeout_ms, Answers& answers) {
     if (TakeAnswer(line, names[done], answers)) ++done;
   }
   const bool finished = done == names.size();
-  const bool ended_well = child.End(/*kill=*/read == Child::Read::kTimeout, row_timeout_ms);
+  const bool ended_well = child.End(/*kill=*/read == Child::Read::kTimeUp, row_timeout_ms);
   if (finished && !ended_well) std::fprintf(stderr, "bad_calls: %s: died at exit\n", names.back().c_str());
   if (!finished && (!ended_well || done == 0)) {
-    answers[names[done]] = {read == Child::Read::kTimeout ? kTimeout : kCrash};
+    answers[names[done]] = {read == Child::Read::kTimeUp ? kTimeout : kCrash};
     ++done;
   }
   names.erase(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(done));
