@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -286,6 +287,8 @@ int Executor::Run(const DeviceDescription& device) {
   if (scheduler_.failure() != CUDA_SUCCESS) {
     spdlog::error("executor: the context is lost: {}", driver_.ErrorName(scheduler_.failure()));
     scheduler_.BlameInFlight();
+    // The process takes its time to end; a client that starts meanwhile must be given to the next executor.
+    shutdown(control_.fd(), SHUT_RDWR);
     status = kExecutorGpuFault;
   }
   spdlog::shutdown();
