@@ -1,15 +1,18 @@
+#include <thread>
+
 #include "tests/bad_calls/bad_call.h"
 
 namespace paella::bad_calls {
 namespace {
 
-// A context of the program's own, made and destroyed; the primary one is current again.
-CUcontext DestroyedContext(Row& row) {
+// Makes a context of the program's own current, which another thread then destroys: what CUDA documents an answer for. A
+// destroyed context that is nowhere current must not be named any more.
+void LoseContext(Row& row) {
   CUcontext context = nullptr;
   row.Prepare(DRIVER(cuCtxCreate), &context, nullptr, 0, row.state.device);
-  row.Prepare(DRIVER(cuCtxDestroy), context);
-  row.Prepare(DRIVER(cuCtxSetCurrent), row.state.context);
-  return context;
+  CUresult destroyed = CUDA_ERROR_UNKNOWN;
+  std::thread([&] { destroyed = cuCtxDestroy(context); }).join();
+  row.Note(destroyed);
 }
 
 constexpr BadCall kWithoutOne[] = {
@@ -76,11 +79,19 @@ constexpr BadCall kRows[] = {
        row.Call(DRIVER(cuCtxPopCurrent), &context);
        row.Call(DRIVER(cuCtxPopCurrent), &context);
      }},
-    {"context.set_destroyed", [](Row& row) { row.Call(DRIVER(cuCtxSetCurrent), DestroyedContext(row)); },
+    {"context.destroyed_by_another_thread_allocate",
+     [](Row& row) { CUdeviceptr address; LoseContext(row); row.Call(DRIVER(cuMemAlloc), &address, 1024); },
      Start::kInOwnProcess},
-    {"context.push_destroyed", [](Row& row) { row.Call(DRIVER(cuCtxPushCurrent), DestroyedContext(row)); },
+    {"context.destroyed_by_another_thread_stream",
+     [](Row& row) { CUstream stream; LoseContext(row); row.Call(DRIVER(cuStreamCreate), &stream, 0); },
      Start::kInOwnProcess},
-    {"context.destroy_twice", [](Row& row) { row.Call(DRIVER(cuCtxDestroy), DestroyedContext(row)); },
+    {"context.destroyed_by_another_thread_then_set",
+     [](Row& row) {
+       CUdeviceptr address;
+       LoseContext(row);
+       row.Call(DRIVER(cuCtxSetCurrent), row.state.context);
+       row.Call(DRIVER(cuMemAlloc), &address, 1024);
+     },
      Start::kInOwnProcess},
     {"context.get_current_to_null", [](Row& row) { row.Call(DRIVER(cuCtxGetCurrent), nullptr); }},
     {"context.device_to_null", [](Row& row) { row.Call(DRIVER(cuCtxGetDevice), nullptr); }},

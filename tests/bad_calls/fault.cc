@@ -55,22 +55,30 @@ constexpr BadCall kFaults[] = {
      [](Row& row) { LaunchStore(row, kUnmapped); row.Call(DRIVER(cuCtxSynchronize)); }, Start::kInOwnProcess},
     {"fault.found_by_copy",
      [](Row& row) {
-       LaunchStore(row, kUnmapped);
-       row.Call(DRIVER(cuMemcpyDtoHAsync), row.state.pinned, row.state.memory, 64, row.state.stream);
-       Synchronize(row);
+       CUdeviceptr to = kUnmapped;
+       int value = 1;
+       void* parameters[] = {&to, &value};
+       row.Call(DRIVER(cuLaunchKernel), row.Function("Store"), 1, 1, 1, 1, 1, 1, 0, nullptr, parameters, nullptr);
+       row.Call(DRIVER(cuMemcpyDtoH), row.state.host, row.state.memory, 64);
      },
      Start::kInOwnProcess},
     {"fault.found_by_event_synchronize",
      [](Row& row) {
        LaunchStore(row, kUnmapped);
-       row.Call(DRIVER(cuEventRecord), row.state.event, row.state.stream);
+       row.Quietly(DRIVER(cuEventRecord), row.state.event, row.state.stream);  // may have found it already
        row.Call(DRIVER(cuEventSynchronize), row.state.event);
      },
      Start::kInOwnProcess},
 };
 
 constexpr BadCall kAfterFaults[] = {
-    {"after_fault.launch", [](Row& row) { Fault(row); Launch(row, "Empty", {}, nullptr); }, Start::kInOwnProcess},
+    {"after_fault.launch",
+     [](Row& row) {
+       const CUfunction function = row.Function("Empty");
+       Fault(row);
+       row.Call(DRIVER(cuLaunchKernel), function, 1, 1, 1, 1, 1, 1, 0, row.state.stream, nullptr, nullptr);
+     },
+     Start::kInOwnProcess},
     {"after_fault.allocate_and_free",
      [](Row& row) {
        CUdeviceptr address = 0;

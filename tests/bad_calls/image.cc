@@ -1,6 +1,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 #include "tests/bad_calls/bad_call.h"
 
@@ -30,12 +31,48 @@ void LoadFile(Row& row, const char* path) {
   row.Call(DRIVER(cuModuleLoad), &module, path);
 }
 
-// The beginning of the program's own fat binary, which says how long it is: words of it replaced, the rest left out.
-std::array<std::uint64_t, 64> FatBinaryHeader() {
-  std::array<std::uint64_t, 64> words{};
-  std::memcpy(words.data(), bad_calls_kernels, sizeof(std::uint64_t) * 2);
-  return words;
-}
+// How a fat binary begins, and each of its entries: as much of it as it takes to spoil one.
+struct FatHeader {
+  std::uint32_t magic;
+  std::uint16_t version, header_bytes;
+  std::uint64_t entries_bytes;
+};
+struct FatEntry {
+  std::uint16_t kind, version;
+  std::uint32_t header_bytes;
+  std::uint64_t content_bytes;
+};
+
+// A copy of the program's own fat binary, to be spoilt.
+class FatBinary {
+ public:
+  FatBinary() {
+    std::memcpy(&header_, bad_calls_kernels, sizeof(header_));
+    words_.resize((header_.header_bytes + header_.entries_bytes + 7) / 8);
+    std::memcpy(words_.data(), bad_calls_kernels, header_.header_bytes + header_.entries_bytes);
+  }
+
+  void SetEntriesBytes(std::uint64_t bytes) {
+    header_.entries_bytes = bytes;
+    std::memcpy(words_.data(), &header_, sizeof(header_));
+  }
+
+  void ClearContents() {
+    FatEntry entry;
+    for (std::uint64_t at = 0; at < header_.entries_bytes; at += entry.header_bytes + entry.content_bytes) {
+      std::memcpy(&entry, entries() + at, sizeof(entry));
+      std::memset(entries() + at + entry.header_bytes, 0, entry.content_bytes);
+    }
+  }
+
+  const void* data() const { return words_.data(); }
+
+ private:
+  char* entries() { return reinterpret_cast<char*>(words_.data()) + header_.header_bytes; }
+
+  FatHeader header_;
+  std::vector<std::uint64_t> words_;
+};
 
 constexpr BadCall kRows[] = {
     {"image.null", [](Row& row) { Load(row, nullptr); }},
@@ -51,15 +88,21 @@ constexpr BadCall kRows[] = {
     {"image.ptx_unresolved_function", [](Row& row) { Load(row, kUnresolved); }},
     {"image.fat_binary_of_nothing",
      [](Row& row) {
-       auto words = FatBinaryHeader();
-       words[1] = 0;  // as long as no entries
-       Load(row, words.data());
+       FatBinary binary;
+       binary.SetEntriesBytes(0);
+       Load(row, binary.data());
+     }},
+    {"image.fat_binary_truncated",
+     [](Row& row) {
+       FatBinary binary;
+       binary.SetEntriesBytes(128);  // in the middle of the first entry
+       Load(row, binary.data());
      }},
     {"image.fat_binary_of_zeros",
      [](Row& row) {
-       auto words = FatBinaryHeader();
-       words[1] = 48 * sizeof(std::uint64_t);
-       Load(row, words.data());
+       FatBinary binary;
+       binary.ClearContents();
+       Load(row, binary.data());
      }},
     {"image.fat_binary_null", [](Row& row) { CUmodule module; row.Call(DRIVER(cuModuleLoadFatBinary), &module, nullptr); }},
     {"image.elf_header_only",
