@@ -37,6 +37,8 @@ inline constexpr std::size_t kReplySlotBytes = 16384;
 inline constexpr std::uint32_t kCallbackQueueEntries = 1024;
 inline constexpr std::size_t kRingBytes = 1 << 20;
 inline constexpr std::size_t kStagingBytes = 16 << 20;
+// Of physical GPU memory: what cuMemGetAllocationGranularity says on every GPU so far.
+inline constexpr std::uint64_t kPhysicalGranularityBytes = 2 << 20;
 
 inline constexpr std::uint32_t kDaemonAsleep = 1, kDaemonRung = 2;
 

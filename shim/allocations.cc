@@ -1,5 +1,6 @@
 #include "shim/allocations.h"
 
+#include <iterator>
 #include <mutex>
 
 namespace paella::shim {
@@ -70,10 +71,71 @@ std::optional<Allocation> Allocations::FindInList(std::uint64_t address) const {
   return found->second;
 }
 
-std::optional<Allocation> Allocations::FindRange(std::uint64_t address, std::uint64_t size_bytes) const {
+std::optional<Allocation> Allocations::FindRange(std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) const {
   const auto found = Find(address);
-  if (!found || size_bytes > found->size_bytes - (address - found->base)) return std::nullopt;
+  if (!found || !found->Allows(use)) return std::nullopt;
+  const std::uint64_t held = found->size_bytes - (address - found->base);
+  if (size_bytes <= held) return found;
+  if (found->kind != MemoryKind::kMapped || !MappingsGoOn(address + held, size_bytes - held, use)) return std::nullopt;
   return found;
+}
+
+bool Allocations::MappingsGoOn(std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) const {
+  const std::shared_lock lock(mutex_);
+  for (auto next = by_base_.find(address); next != by_base_.end() && next->first == address; ++next) {
+    const Allocation& mapping = next->second;
+    if (mapping.kind != MemoryKind::kMapped || !mapping.Allows(use)) return false;
+    if (size_bytes <= mapping.size_bytes) return true;
+    address += mapping.size_bytes;
+    size_bytes -= mapping.size_bytes;
+  }
+  return false;
+}
+
+Allocations::ByBase::const_iterator Allocations::EndOfMappings(ByBase::const_iterator base,
+                                                               std::uint64_t size_bytes) const {
+  if (base == by_base_.end()) return base;
+  const std::uint64_t start = base->first;
+  std::uint64_t filled = 0;
+  for (auto next = base; next != by_base_.end() && next->first == start + filled; ++next) {
+    if (next->second.kind != MemoryKind::kMapped) break;
+    filled += next->second.size_bytes;
+    if (filled == size_bytes) return std::next(next);
+    if (filled > size_bytes) break;
+  }
+  return base;
+}
+
+bool Allocations::AreMappings(std::uint64_t base, std::uint64_t size_bytes) const {
+  const std::shared_lock lock(mutex_);
+  const auto first = by_base_.find(base);
+  return EndOfMappings(first, size_bytes) != first;
+}
+
+std::vector<Allocation> Allocations::RemoveMappings(std::uint64_t base, std::uint64_t size_bytes) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Allocation> removed;
+  const auto first = by_base_.find(base);
+  const auto end = EndOfMappings(first, size_bytes);
+  for (auto mapping = first; mapping != end; ++mapping) removed.push_back(mapping->second);
+  by_base_.erase(first, end);
+  if (!removed.empty()) Changed();
+  return removed;
+}
+
+std::vector<Allocation> Allocations::SetRights(std::uint64_t base, std::uint64_t size_bytes, bool readable,
+                                               bool writable) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Allocation> before;
+  const auto first = by_base_.find(base);
+  const auto end = EndOfMappings(first, size_bytes);
+  for (auto mapping = first; mapping != end; ++mapping) {
+    before.push_back(mapping->second);
+    mapping->second.readable = readable;
+    mapping->second.writable = writable;
+  }
+  if (!before.empty()) Changed();
+  return before;
 }
 
 bool Allocations::SetSyncMemops(std::uint64_t address, bool value) {

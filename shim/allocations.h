@@ -17,7 +17,10 @@ namespace paella::shim {
 
 struct Context;
 
-enum class MemoryKind { kDevice, kHost, kManaged, kGlobal };
+// kMapped: one cuMemMap of physical memory that the program has a handle of.
+enum class MemoryKind { kDevice, kHost, kManaged, kGlobal, kMapped };
+
+enum class MemoryUse { kRead, kWrite };
 
 struct Allocation {
   std::uint64_t base = 0;
@@ -26,9 +29,11 @@ struct Allocation {
   unsigned host_flags = 0;  // CU_MEMHOSTALLOC_*
   bool from_pool = false;
   bool sync_memops = false;
-  const Context* context = nullptr;  // with which it goes; null for globals, which go with their library
+  bool readable = true, writable = true;  // by the GPU; a mapping starts without these rights
+  const Context* context = nullptr;  // with which it goes; null for globals, which go with their library, and mappings
   std::uint64_t id = 0;  // CU_POINTER_ATTRIBUTE_BUFFER_ID: never the same twice
 
+  bool Allows(MemoryUse use) const { return use == MemoryUse::kWrite ? writable : readable; }
   bool IsHost() const { return kind == MemoryKind::kHost || kind == MemoryKind::kManaged; }
 };
 
@@ -39,18 +44,31 @@ class Allocations {
   std::optional<Allocation> Remove(std::uint64_t base);
   std::optional<Allocation> FindStart(std::uint64_t base) const;
   std::optional<Allocation> Find(std::uint64_t address) const;
-  // The allocation that holds all of a range; an empty range lies in the allocation of its address.
-  std::optional<Allocation> FindRange(std::uint64_t address, std::uint64_t size_bytes) const;
+  // The allocation that holds all of a range and may be used so; an empty range lies in the allocation of its address. Of
+  // mappings that lie side by side, which are one buffer to the program, the first one.
+  std::optional<Allocation> FindRange(std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) const;
+
+  // Of mappings: one or several whole ones that fill a range exactly. Empty, and nothing is changed, if none do.
+  std::vector<Allocation> RemoveMappings(std::uint64_t base, std::uint64_t size_bytes);
+  // Returns them as they were before.
+  std::vector<Allocation> SetRights(std::uint64_t base, std::uint64_t size_bytes, bool readable, bool writable);
+  bool AreMappings(std::uint64_t base, std::uint64_t size_bytes) const;
+
   bool SetSyncMemops(std::uint64_t address, bool value);
   std::vector<Allocation> All() const;
 
  private:
+  using ByBase = std::map<std::uint64_t, Allocation>;
+
   std::optional<Allocation> FindInList(std::uint64_t address) const;
+  bool MappingsGoOn(std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) const;
+  // The end of the mappings that fill the range from the one at `base` on; `base` itself if they do not. Under mutex_.
+  ByBase::const_iterator EndOfMappings(ByBase::const_iterator base, std::uint64_t size_bytes) const;
   void Changed();  // under mutex_
 
   mutable std::shared_mutex mutex_;
   std::atomic<std::uint64_t> version_{0};  // never the same twice, in any list of the process; 0 is of an empty list
-  std::map<std::uint64_t, Allocation> by_base_;
+  ByBase by_base_;
   std::uint64_t next_id_ = 1;
 };
 

@@ -15,6 +15,7 @@
 #include "shim/handshake.h"
 #include "shim/libraries.h"
 #include "shim/real_driver.h"
+#include "shim/reservations.h"
 #include "shim/staging.h"
 #include "shim/streams.h"
 #include "shim/submission.h"
@@ -35,6 +36,7 @@ struct Client {
   Events events;
   Callbacks callbacks;
   Allocations allocations;
+  Reservations reservations;
   StagingAllocator staging;
   Libraries libraries;
   std::atomic<std::uint64_t> pool_release_threshold_bytes{0};

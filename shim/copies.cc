@@ -17,8 +17,8 @@ constexpr int kSpinsForStaging = 2000;
 // What is at an address. The host sees kPinned as well as the GPU does (managed memory too): a synchronous copy waits.
 enum class Reach { kDevice, kPinned, kPageable, kInvalid };
 
-Reach ReachOf(const Client& client, Place place, std::uint64_t address, std::uint64_t size_bytes) {
-  if (const auto allocation = client.allocations.FindRange(address, size_bytes)) {
+Reach ReachOf(const Client& client, Place place, std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) {
+  if (const auto allocation = client.allocations.FindRange(address, size_bytes, use)) {
     if (allocation->IsHost()) return Reach::kPinned;
     return place == Place::kHost ? Reach::kInvalid : Reach::kDevice;
   }
@@ -177,8 +177,8 @@ CUresult CopyRows(Client& client, const Stream& stream, const StridedCopy& copy,
 
 CUresult PostCopy(Client& client, const Stream& stream, const Copy& copy, bool synchronous) {
   if (copy.size_bytes == 0) return CUDA_SUCCESS;
-  const Reach destination = ReachOf(client, copy.destination_place, copy.destination, copy.size_bytes);
-  const Reach source = ReachOf(client, copy.source_place, copy.source, copy.size_bytes);
+  const Reach destination = ReachOf(client, copy.destination_place, copy.destination, copy.size_bytes, MemoryUse::kWrite);
+  const Reach source = ReachOf(client, copy.source_place, copy.source, copy.size_bytes, MemoryUse::kRead);
   if (destination == Reach::kInvalid || source == Reach::kInvalid) return CUDA_ERROR_INVALID_VALUE;
   if (destination == Reach::kPageable && source == Reach::kPageable) {
     if (const CUresult result = WaitForStream(client, stream); result != CUDA_SUCCESS) return result;
@@ -208,8 +208,9 @@ CUresult PostStridedCopy(Client& client, const Stream& stream, const StridedCopy
     return PostCopy(client, stream, linear, synchronous);
   }
   const Copy& corner = copy.corner;
-  const Reach destination = ReachOf(client, corner.destination_place, corner.destination, *destination_bytes);
-  const Reach source = ReachOf(client, corner.source_place, corner.source, *source_bytes);
+  const Reach destination =
+      ReachOf(client, corner.destination_place, corner.destination, *destination_bytes, MemoryUse::kWrite);
+  const Reach source = ReachOf(client, corner.source_place, corner.source, *source_bytes, MemoryUse::kRead);
   if (destination == Reach::kInvalid || source == Reach::kInvalid) return CUDA_ERROR_INVALID_VALUE;
   if (destination == Reach::kPageable || source == Reach::kPageable) return CopyRows(client, stream, copy, synchronous);
   ipc::CopyStrided message;

@@ -89,7 +89,7 @@ CUresult ClientObjects::Handle(const ipc::LibraryUnload& call, ipc::LibraryUnloa
     if (found == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
     module = found->second.module;
     for (const auto& [name, kernel] : found->second.kernels) kernels_.erase(kernel);
-    for (const std::uint64_t address : found->second.globals) ranges_.erase(address);
+    for (const std::uint64_t address : found->second.globals) ranges_.Remove(address);
     libraries_.erase(found);
   }
   return driver_.cuModuleUnload(module);
@@ -152,7 +152,7 @@ CUresult ClientObjects::Handle(const ipc::LibraryGetGlobal& call, ipc::LibraryGe
   const std::lock_guard lock(mutex_);
   const auto library = libraries_.find(call.library);
   if (library == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
-  if (ranges_.emplace(address, size).second) library->second.globals.push_back(address);
+  if (ranges_.Add(address, size)) library->second.globals.push_back(address);
   reply.address = address;
   reply.size_bytes = size;
   return CUDA_SUCCESS;

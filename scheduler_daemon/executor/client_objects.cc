@@ -14,21 +14,16 @@ void* HostPointer(std::uint64_t address) { return reinterpret_cast<void*>(addres
 }  // namespace
 
 ClientObjects::ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes)
-    : driver_(driver), tenant_(tenant), arena_base_(arena_base), arena_(arena_base, arena_bytes, kPageBytes) {}
+    : driver_(driver),
+      tenant_(tenant),
+      arena_base_(arena_base),
+      virtual_memory_(driver, tenant.memory, ranges_),
+      arena_(arena_base, arena_bytes, kPageBytes) {}
 
 ClientObjects::~ClientObjects() {
   for (const auto& [number, library] : libraries_) driver_.cuModuleUnload(library.module);
   for (const auto& [address, size] : host_) driver_.cuMemHostUnregister(HostPointer(address));
   for (const auto& [address, size] : device_) tenant_.memory.Free(address, tenant_.pending_commands == 0);
-}
-
-bool ClientObjects::Owns(std::uint64_t address, std::uint64_t size_bytes) const {
-  const std::lock_guard lock(mutex_);
-  auto range = ranges_.upper_bound(address);
-  if (range == ranges_.begin()) return false;
-  --range;
-  const std::uint64_t offset = address - range->first;
-  return offset <= range->second && size_bytes <= range->second - offset;
 }
 
 std::optional<KernelInfo> ClientObjects::FindKernel(std::uint64_t kernel) const {
@@ -65,21 +60,17 @@ bool ClientObjects::AppendUpload(std::uint64_t upload, const std::vector<std::by
 
 bool ClientObjects::ForgetDevice(std::uint64_t address) {
   const std::lock_guard lock(mutex_);
-  return device_.erase(address) == 1 && ranges_.erase(address) == 1;
+  return device_.erase(address) == 1 && ranges_.Remove(address);
 }
 
 void ClientObjects::ReleaseDevice(std::uint64_t address) { tenant_.memory.Free(address, false); }
 
 CUresult ClientObjects::Handle(const ipc::AllocateDevice& call, ipc::AllocateDeviceReply& reply) {
-  CUresult result = tenant_.memory.Allocate(call.size_bytes, reply.address);
-  if (result == CUDA_ERROR_OUT_OF_MEMORY) {
-    tenant_.reclaim_idle_memory();
-    result = tenant_.memory.Allocate(call.size_bytes, reply.address);
-  }
+  const CUresult result = WithReclaim([&] { return tenant_.memory.Allocate(call.size_bytes, reply.address); });
   if (result != CUDA_SUCCESS) return result;
   const std::lock_guard lock(mutex_);
   device_.emplace(reply.address, call.size_bytes);
-  ranges_.emplace(reply.address, call.size_bytes);
+  ranges_.Add(reply.address, call.size_bytes);
   return CUDA_SUCCESS;
 }
 
@@ -104,7 +95,7 @@ CUresult ClientObjects::Handle(const ipc::AllocateHost& call, ipc::AllocateHostR
     return result;
   }
   host_.emplace(*address, call.size_bytes);
-  ranges_.emplace(*address, call.size_bytes);
+  ranges_.Add(*address, call.size_bytes);
   reply.address = *address;
   return CUDA_SUCCESS;
 }
@@ -113,7 +104,7 @@ CUresult ClientObjects::Handle(const ipc::FreeHost& call, ipc::FreeHostReply&) {
   {
     const std::lock_guard lock(mutex_);
     if (host_.erase(call.address) == 0) return CUDA_ERROR_INVALID_VALUE;
-    ranges_.erase(call.address);
+    ranges_.Remove(call.address);
   }
   const CUresult result = driver_.cuMemHostUnregister(HostPointer(call.address));
   const std::lock_guard lock(mutex_);

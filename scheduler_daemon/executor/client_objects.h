@@ -2,13 +2,13 @@
 //
 // Numbers given to the client index tables of this client alone; nothing a client sends reaches the driver untranslated.
 // Handle(...) runs on the client's worker and may wait; the Find functions run on the dispatching thread and do not.
-// One lock guards the tables, and is never held across a driver call.
+// One lock guards the tables, and is never held across a driver call. Addresses that copies may name have their own
+// (owned_ranges.h), the virtual memory functions need none (client_virtual_memory.h).
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_OBJECTS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_OBJECTS_H_
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +18,8 @@
 
 #include "messages.h"
 #include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/client_virtual_memory.h"
+#include "scheduler_daemon/executor/owned_ranges.h"
 #include "scheduler_daemon/executor/range_allocator.h"
 #include "scheduler_daemon/executor/tenant_memory.h"
 
@@ -56,8 +58,10 @@ class ClientObjects {
   ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes);
   ~ClientObjects();  // gives everything back; nothing of it is in use on the GPU any more
 
-  // Whether [address, address + size) lies in one allocation or global of this client.
-  bool Owns(std::uint64_t address, std::uint64_t size_bytes) const;
+  // Whether [address, address + size) is memory of this client that it may use so.
+  bool Owns(std::uint64_t address, std::uint64_t size_bytes, RangeUse use) const {
+    return ranges_.Allow(address, size_bytes, use);
+  }
   std::optional<KernelInfo> FindKernel(std::uint64_t kernel) const;
   // The event's driver object, made at first use; null if the driver has no more. A command that records it keeps it.
   std::shared_ptr<CUevent_st> EventFor(std::uint64_t event);
@@ -86,7 +90,22 @@ class ClientObjects {
   CUresult Handle(const ipc::EventElapsed& call, ipc::EventElapsedReply& reply);
   CUresult Handle(const ipc::EncodeTensorMap& call, ipc::EncodeTensorMapReply& reply);
 
+  template <typename Call, typename Reply>
+    requires requires(ClientVirtualMemory& memory, const Call& call, Reply& reply) { memory.Handle(call, reply); }
+  CUresult Handle(const Call& call, Reply& reply) {
+    return WithReclaim([&] { return virtual_memory_.Handle(call, reply); });
+  }
+
  private:
+  // Tries again, once, after all tenants have given back the memory that they keep for later.
+  template <typename Attempt>
+  CUresult WithReclaim(Attempt attempt) {
+    const CUresult result = attempt();
+    if (result != CUDA_ERROR_OUT_OF_MEMORY) return result;
+    tenant_.reclaim_idle_memory();
+    return attempt();
+  }
+
   struct Library {
     CUmodule module;
     std::unordered_map<std::string, std::uint64_t> kernels;
@@ -99,8 +118,10 @@ class ClientObjects {
   Tenant& tenant_;
   const std::uint64_t arena_base_;
 
+  OwnedRanges ranges_;  // every allocation, global and mapping that may be used
+  ClientVirtualMemory virtual_memory_;
+
   mutable std::mutex mutex_;
-  std::map<std::uint64_t, std::uint64_t> ranges_;  // every allocation and global: address -> size
   std::unordered_map<std::uint64_t, std::uint64_t> device_;  // address -> size, what cuMemAlloc gave
   RangeAllocator arena_;
   std::unordered_map<std::uint64_t, std::uint64_t> host_;

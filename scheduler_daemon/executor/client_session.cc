@@ -174,8 +174,8 @@ void ClientSession::On(const ipc::LaunchKernel& message) {
 }
 
 void ClientSession::On(const ipc::Copy& message) {
-  const bool valid = objects_.Owns(message.destination, message.size_bytes) &&
-                     objects_.Owns(message.source, message.size_bytes);
+  const bool valid = objects_.Owns(message.destination, message.size_bytes, RangeUse::kWrite) &&
+                     objects_.Owns(message.source, message.size_bytes, RangeUse::kRead);
   Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
     return driver_.cuMemcpyAsync(Device(message.destination), Device(message.source), message.size_bytes, stream);
   });
@@ -184,7 +184,7 @@ void ClientSession::On(const ipc::Copy& message) {
 void ClientSession::On(const ipc::CopyFromStaging& message) {
   const std::byte* const source = Staging(message.staging_offset, message.size_bytes);
   if (source == nullptr) return Break("a copy leaves the staging area");
-  const bool valid = objects_.Owns(message.destination, message.size_bytes);
+  const bool valid = objects_.Owns(message.destination, message.size_bytes, RangeUse::kWrite);
   Enqueue(message.stream, message.sequence, valid, [this, message, source](CUstream stream) {
     return driver_.cuMemcpyHtoDAsync(Device(message.destination), source, message.size_bytes, stream);
   });
@@ -193,7 +193,7 @@ void ClientSession::On(const ipc::CopyFromStaging& message) {
 void ClientSession::On(const ipc::CopyToStaging& message) {
   std::byte* const destination = Staging(message.staging_offset, message.size_bytes);
   if (destination == nullptr) return Break("a copy leaves the staging area");
-  const bool valid = objects_.Owns(message.source, message.size_bytes);
+  const bool valid = objects_.Owns(message.source, message.size_bytes, RangeUse::kRead);
   Enqueue(message.stream, message.sequence, valid, [this, message, destination](CUstream stream) {
     return driver_.cuMemcpyDtoHAsync(destination, Device(message.source), message.size_bytes, stream);
   });
@@ -210,7 +210,8 @@ void ClientSession::On(const ipc::CopyStrided& message) {
       !whole_rows(message.source_slice_bytes, message.source_pitch_bytes)) {
     return Break("a strided copy has no form");
   }
-  const bool valid = objects_.Owns(message.destination, *to) && objects_.Owns(message.source, *from);
+  const bool valid = objects_.Owns(message.destination, *to, RangeUse::kWrite) &&
+                     objects_.Owns(message.source, *from, RangeUse::kRead);
   Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
     const auto rows = [](std::uint64_t slice, std::uint64_t pitch) { return pitch == 0 ? 0 : slice / pitch; };
     CUDA_MEMCPY3D copy{};
@@ -235,7 +236,7 @@ void ClientSession::On(const ipc::Memset& message) {
   }
   const auto extent = Extent(width_bytes, message.pitch_bytes, message.height_rows, 0, 1);
   if (!extent) return Break("a memset has no form");
-  const bool valid = objects_.Owns(message.destination, *extent);
+  const bool valid = objects_.Owns(message.destination, *extent, RangeUse::kWrite);
   Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
     const auto value16 = static_cast<unsigned short>(message.value);
     const auto value8 = static_cast<unsigned char>(message.value);

@@ -92,7 +92,7 @@ class ClientSession {
       reply.Encode(payload);
       Answer(slot, result, payload);
     };
-    if constexpr (TakesAway<Call>) {
+    if (TakesAway(call)) {
       streams_.WhenDone([this, job] { worker_.Post(job); });
     } else {
       worker_.Post(job);
@@ -103,10 +103,18 @@ class ClientSession {
   // Answers and frees in stream order. Each call holds a reply slot until it is answered.
   static constexpr std::size_t kMaxQueuedCalls = 1 << 16;
 
-  // Calls that must not pull something from under a command that was read before them.
+  // Calls that must not pull something from under a command that was read before them. PhysicalRelease and AddressFree are
+  // not among them: memory stays as long as it is mapped, and addresses are only freed when nothing is mapped there, so it is
+  // the unmapping before them that waited.
   template <typename Call>
-  static constexpr bool TakesAway = std::is_same_v<Call, ipc::LibraryUnload> || std::is_same_v<Call, ipc::FreeDevice> ||
-                                    std::is_same_v<Call, ipc::FreeHost>;
+  static constexpr bool TakesAway(const Call& call) {
+    if constexpr (std::is_same_v<Call, ipc::AddressSetAccess>) {
+      return call.access != CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+    } else {
+      return std::is_same_v<Call, ipc::LibraryUnload> || std::is_same_v<Call, ipc::FreeDevice> ||
+             std::is_same_v<Call, ipc::FreeHost> || std::is_same_v<Call, ipc::AddressUnmap>;
+    }
+  }
 
   void Break(std::string reason);
   void Answer(std::uint32_t slot, CUresult result, const std::vector<std::byte>& payload);

@@ -1,5 +1,6 @@
 #include "scheduler_daemon/executor/range_allocator.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace paella::scheduler_daemon {
@@ -9,20 +10,47 @@ RangeAllocator::RangeAllocator(std::uint64_t base, std::uint64_t size_bytes, std
   free_.emplace(base, size_bytes);
 }
 
-std::optional<std::uint64_t> RangeAllocator::Allocate(std::uint64_t size_bytes) {
+std::uint64_t RangeAllocator::Rounded(std::uint64_t size_bytes) const {
   const std::uint64_t size = (size_bytes + alignment_ - 1) & ~(alignment_ - 1);
-  if (size < size_bytes || size == 0) return std::nullopt;  // overflow
-  auto best = free_.end();
-  for (auto range = free_.begin(); range != free_.end(); ++range) {
-    if (range->second >= size && (best == free_.end() || range->second < best->second)) best = range;
-  }
-  if (best == free_.end()) return std::nullopt;
-  const auto [address, available] = *best;
-  free_.erase(best);
-  if (available > size) free_.emplace(address + size, available - size);
+  return size < size_bytes ? 0 : size;
+}
+
+void RangeAllocator::Take(Ranges::iterator from, std::uint64_t address, std::uint64_t size) {
+  const auto [start, available] = *from;
+  free_.erase(from);
+  const std::uint64_t before = address - start;
+  if (before > 0) free_.emplace(start, before);
+  if (available > before + size) free_.emplace(address + size, available - before - size);
   used_.emplace(address, size);
   used_bytes_ += size;
+}
+
+std::optional<std::uint64_t> RangeAllocator::Allocate(std::uint64_t size_bytes, std::uint64_t alignment_bytes) {
+  const std::uint64_t size = Rounded(size_bytes);
+  if (size == 0) return std::nullopt;
+  const std::uint64_t mask = std::max(alignment_bytes, alignment_) - 1;
+  auto best = free_.end();
+  for (auto range = free_.begin(); range != free_.end(); ++range) {
+    const std::uint64_t before = -range->first & mask;
+    if (before > range->second || range->second - before < size) continue;
+    if (best == free_.end() || range->second < best->second) best = range;
+  }
+  if (best == free_.end()) return std::nullopt;
+  const std::uint64_t address = best->first + (-best->first & mask);
+  Take(best, address, size);
   return address;
+}
+
+bool RangeAllocator::AllocateAt(std::uint64_t address, std::uint64_t size_bytes) {
+  const std::uint64_t size = Rounded(size_bytes);
+  if (size == 0 || address % alignment_ != 0) return false;
+  auto range = free_.upper_bound(address);
+  if (range == free_.begin()) return false;
+  --range;
+  const std::uint64_t before = address - range->first;
+  if (before > range->second || range->second - before < size) return false;
+  Take(range, address, size);
+  return true;
 }
 
 bool RangeAllocator::Free(std::uint64_t address) {

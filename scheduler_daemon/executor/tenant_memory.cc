@@ -1,6 +1,9 @@
 #include "scheduler_daemon/executor/tenant_memory.h"
 
 #include <iterator>
+#include <utility>
+
+#include "scheduler_daemon/executor/mapped_memory.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -35,40 +38,47 @@ CUresult TenantMemory::ReserveWindow() {
   return CUDA_SUCCESS;
 }
 
-CUresult TenantMemory::Map(std::uint64_t address, std::uint64_t size_bytes, CUmemGenericAllocationHandle handle) {
-  CUresult result = driver_.cuMemMap(address, size_bytes, 0, handle, 0);
+CUresult TenantMemory::Import(std::uint64_t size_bytes, Physical& physical) {
+  CUresult result = CUDA_SUCCESS;
+  const auto slab = source_.Take(size_bytes, result);
+  if (!slab) return result;
+  physical = {slab->tag, size_bytes, 0};
+  void* fd = reinterpret_cast<void*>(static_cast<std::intptr_t>(slab->memory.get()));
+  result = driver_.cuMemImportFromShareableHandle(&physical.handle, fd, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
+  if (result != CUDA_SUCCESS) source_.Return(physical.tag);
+  return result;
+}
+
+void TenantMemory::LetGo(const Physical& physical) {
+  driver_.cuMemRelease(physical.handle);
+  source_.Return(physical.tag);
+}
+
+CUresult TenantMemory::MapCleared(std::uint64_t address, const Physical& physical) {
+  const std::uint64_t size = physical.size_bytes;
+  CUresult result = driver_.cuMemMap(address, size, 0, physical.handle, 0);
   if (result != CUDA_SUCCESS) return result;
-  CUmemAccessDesc access{};
-  access.location = {CU_MEM_LOCATION_TYPE_DEVICE, {0}};
-  access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
-  result = driver_.cuMemSetAccess(address, size_bytes, &access, 1);
-  // Cleared in order before any use: the stream is the executor's own and is waited for.
-  if (result == CUDA_SUCCESS) result = driver_.cuMemsetD8Async(address, 0, size_bytes, CU_STREAM_PER_THREAD);
-  if (result == CUDA_SUCCESS) result = driver_.cuStreamSynchronize(CU_STREAM_PER_THREAD);
-  if (result != CUDA_SUCCESS) driver_.cuMemUnmap(address, size_bytes);
+  result = SetAccess(driver_, address, size, CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+  if (result == CUDA_SUCCESS) result = StartClearing(driver_, address, size);
+  if (result == CUDA_SUCCESS) result = FinishClearing(driver_);
+  if (result != CUDA_SUCCESS) driver_.cuMemUnmap(address, size);
   return result;
 }
 
 CUresult TenantMemory::MapNewSlab(std::uint64_t size_bytes, Slabs::iterator& slab) {
   const auto address = addresses_.Allocate(size_bytes);
   if (!address) return CUDA_ERROR_OUT_OF_MEMORY;
-  CUresult result = CUDA_SUCCESS;
-  CUmemGenericAllocationHandle handle = 0;
-  auto physical = source_.Take(size_bytes, result);
-  if (physical) {
-    void* fd = reinterpret_cast<void*>(static_cast<std::intptr_t>(physical->memory.get()));
-    result = driver_.cuMemImportFromShareableHandle(&handle, fd, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
-    if (result == CUDA_SUCCESS) {
-      result = Map(*address, size_bytes, handle);
-      if (result != CUDA_SUCCESS) driver_.cuMemRelease(handle);
-    }
-    if (result != CUDA_SUCCESS) source_.Return(physical->tag);
+  Physical physical;
+  CUresult result = Import(size_bytes, physical);
+  if (result == CUDA_SUCCESS) {
+    result = MapCleared(*address, physical);
+    if (result != CUDA_SUCCESS) LetGo(physical);
   }
   if (result != CUDA_SUCCESS) {
     addresses_.Free(*address);
     return result;
   }
-  MappedSlab mapped{physical->tag, size_bytes, handle, RangeAllocator(*address, size_bytes, kAlignmentBytes)};
+  MappedSlab mapped{physical, RangeAllocator(*address, size_bytes, kAlignmentBytes)};
   slab = slabs_.emplace(*address, std::move(mapped)).first;
   idle_bytes_ += size_bytes;
   return CUDA_SUCCESS;
@@ -76,9 +86,8 @@ CUresult TenantMemory::MapNewSlab(std::uint64_t size_bytes, Slabs::iterator& sla
 
 void TenantMemory::Unmap(Slabs::iterator slab) {
   const auto& [address, mapped] = *slab;
-  driver_.cuMemUnmap(address, mapped.size_bytes);
-  driver_.cuMemRelease(mapped.handle);
-  source_.Return(mapped.tag);
+  driver_.cuMemUnmap(address, mapped.physical.size_bytes);
+  LetGo(mapped.physical);
   addresses_.Free(address);
   slabs_.erase(slab);
 }
@@ -93,11 +102,11 @@ CUresult TenantMemory::Allocate(std::uint64_t size_bytes, std::uint64_t& address
   std::optional<std::uint64_t> found;
   for (; slab != slabs_.end(); ++slab) {
     MappedSlab& mapped = slab->second;
-    if (mapped.size_bytes != slab_bytes || (own_slab && !mapped.inside.empty())) continue;
+    if (mapped.physical.size_bytes != slab_bytes || (own_slab && !mapped.inside.empty())) continue;
     const bool was_idle = mapped.inside.empty();
     found = mapped.inside.Allocate(size_bytes);
     if (!found) continue;
-    if (was_idle) idle_bytes_ -= mapped.size_bytes;
+    if (was_idle) idle_bytes_ -= mapped.physical.size_bytes;
     break;
   }
   if (!found) {
@@ -120,9 +129,9 @@ CUresult TenantMemory::Free(std::uint64_t address, bool may_unmap) {
   if (!mapped.inside.Free(address)) return CUDA_ERROR_INVALID_VALUE;
   used_bytes_ -= before - mapped.inside.used_bytes();
   if (!mapped.inside.empty()) return CUDA_SUCCESS;
-  idle_bytes_ += mapped.size_bytes;
+  idle_bytes_ += mapped.physical.size_bytes;
   if (may_unmap && idle_bytes_ > kMaxIdleBytes) {
-    idle_bytes_ -= mapped.size_bytes;
+    idle_bytes_ -= mapped.physical.size_bytes;
     Unmap(slab);
   }
   return CUDA_SUCCESS;
@@ -133,11 +142,39 @@ void TenantMemory::TrimIdle() {
   for (auto slab = slabs_.begin(); slab != slabs_.end();) {
     const auto next = std::next(slab);
     if (slab->second.inside.empty()) {
-      idle_bytes_ -= slab->second.size_bytes;
+      idle_bytes_ -= slab->second.physical.size_bytes;
       Unmap(slab);
     }
     slab = next;
   }
+}
+
+CUresult TenantMemory::CreatePhysical(std::uint64_t size_bytes, Physical& physical) {
+  // Without the lock: paellad may take its time, and allocations of the tenant's other clients need not wait for it.
+  const CUresult result = Import(size_bytes, physical);
+  if (result != CUDA_SUCCESS) return result;
+  const std::lock_guard lock(mutex_);
+  used_bytes_ += size_bytes;
+  return CUDA_SUCCESS;
+}
+
+void TenantMemory::ReleasePhysical(const Physical& physical) {
+  LetGo(physical);
+  const std::lock_guard lock(mutex_);
+  used_bytes_ -= physical.size_bytes;
+}
+
+std::optional<std::uint64_t> TenantMemory::ReserveAddresses(std::uint64_t size_bytes, std::uint64_t alignment_bytes,
+                                                            std::uint64_t hint) {
+  const std::lock_guard lock(mutex_);
+  const bool is_aligned = (hint & (alignment_bytes - 1)) == 0;
+  if (hint != 0 && is_aligned && addresses_.AllocateAt(hint, size_bytes)) return hint;
+  return addresses_.Allocate(size_bytes, alignment_bytes);
+}
+
+void TenantMemory::FreeAddresses(std::uint64_t address) {
+  const std::lock_guard lock(mutex_);
+  addresses_.Free(address);
 }
 
 std::uint64_t TenantMemory::used_bytes() const {

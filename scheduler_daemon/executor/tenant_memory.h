@@ -7,6 +7,9 @@
 // costs. When any tenant finds none left, the idle slabs of all go back (Tenants).
 // A slab is cleared when it is mapped, because another tenant may have had it.
 //
+// Clients also reserve addresses of the window and make physical memory themselves (client_virtual_memory.h). What they map
+// where is theirs; addresses and memory are counted here.
+//
 // Called on the workers of the tenant's clients; thread-safe. Owns the mappings and the window's reservation.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANT_MEMORY_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANT_MEMORY_H_
@@ -17,6 +20,7 @@
 #include <mutex>
 #include <optional>
 
+#include "ipc/channel.h"
 #include "ipc/shared_memory.h"
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/range_allocator.h"
@@ -40,7 +44,7 @@ class SlabSource {
 class TenantMemory {
  public:
   static constexpr std::uint64_t kSlabBytes = 32ull << 20;
-  static constexpr std::uint64_t kGranularityBytes = 2ull << 20;  // of physical memory, on every GPU so far
+  static constexpr std::uint64_t kGranularityBytes = ipc::kPhysicalGranularityBytes;
   static constexpr std::uint64_t kAlignmentBytes = 512;
   static constexpr std::uint64_t kMaxIdleBytes = 16ull << 30;
 
@@ -59,19 +63,33 @@ class TenantMemory {
   // Gives back every slab that nothing is allocated in.
   void TrimIdle();
 
+  // Memory of the GPU that is mapped nowhere. It holds what its last user left in it.
+  struct Physical {
+    std::uint64_t tag = 0;
+    std::uint64_t size_bytes = 0;  // whole granules
+    CUmemGenericAllocationHandle handle = 0;
+  };
+  CUresult CreatePhysical(std::uint64_t size_bytes, Physical& physical);
+  void ReleasePhysical(const Physical& physical);  // mapped nowhere any more
+
+  // Addresses of the window, whole granules: at `hint` if it is aligned and free there, else anywhere. Nothing: no room.
+  std::optional<std::uint64_t> ReserveAddresses(std::uint64_t size_bytes, std::uint64_t alignment_bytes,
+                                                std::uint64_t hint);
+  void FreeAddresses(std::uint64_t address);
+
   std::uint64_t used_bytes() const;
 
  private:
   struct MappedSlab {
-    std::uint64_t tag;
-    std::uint64_t size_bytes;
-    CUmemGenericAllocationHandle handle;
+    Physical physical;
     RangeAllocator inside;
   };
   using Slabs = std::map<std::uint64_t, MappedSlab>;  // by address
 
   CUresult MapNewSlab(std::uint64_t size_bytes, Slabs::iterator& slab);
-  CUresult Map(std::uint64_t address, std::uint64_t size_bytes, CUmemGenericAllocationHandle handle);
+  CUresult Import(std::uint64_t size_bytes, Physical& physical);
+  void LetGo(const Physical& physical);
+  CUresult MapCleared(std::uint64_t address, const Physical& physical);
   void Unmap(Slabs::iterator slab);
 
   const Driver& driver_;

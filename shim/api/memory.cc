@@ -120,9 +120,9 @@ CUresult paella_cuMemFree_v2(CUdeviceptr dptr) {
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   if (dptr == 0) return CUDA_SUCCESS;
   const auto allocation = client->allocations.FindStart(dptr);
-  if (!allocation || allocation->kind == MemoryKind::kHost || allocation->kind == MemoryKind::kGlobal) {
-    return CUDA_ERROR_INVALID_VALUE;
-  }
+  const bool is_freed_so =
+      allocation && (allocation->kind == MemoryKind::kDevice || allocation->kind == MemoryKind::kManaged);
+  if (!is_freed_so) return CUDA_ERROR_INVALID_VALUE;
   return Free(*client, *allocation);
 }
 

@@ -31,7 +31,7 @@ CUresult PostFill(CUstream handle, const Fill& fill) {
       __builtin_add_overflow(extent, row_bytes, &extent)) {
     return CUDA_ERROR_INVALID_VALUE;
   }
-  const auto allocation = client->allocations.FindRange(fill.destination, extent);
+  const auto allocation = client->allocations.FindRange(fill.destination, extent, MemoryUse::kWrite);
   if (!allocation) return CUDA_ERROR_INVALID_VALUE;
   paella::ipc::Memset message;
   message.stream = stream->number;

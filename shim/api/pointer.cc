@@ -16,10 +16,29 @@ void Give(void* out, T value) {
   std::memcpy(out, &value, sizeof value);
 }
 
+int AccessFlags(const Allocation& allocation) {
+  if (!allocation.readable) return CU_POINTER_ATTRIBUTE_ACCESS_FLAG_NONE;
+  return allocation.writable ? CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE : CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READ;
+}
+
+// A mapping belongs to no context; globals to the primary one, as far as anyone asks.
+CUcontext ContextOf(Client& client, const Allocation& allocation) {
+  if (allocation.kind == MemoryKind::kMapped) return nullptr;
+  return allocation.context != nullptr ? allocation.context->handle : client.contexts.primary().handle;
+}
+
+// What a pointer may be moved in: the whole reservation of a mapping, whose own bounds are the MAPPING_ attributes'.
+Reservation RangeOf(const Client& client, const Allocation& allocation) {
+  if (allocation.kind == MemoryKind::kMapped) {
+    if (const auto reservation = client.reservations.Find(allocation.base)) return *reservation;
+  }
+  return {allocation.base, allocation.size_bytes};
+}
+
 CUresult GiveAttribute(Client& client, void* data, CUpointer_attribute attribute, const Allocation& allocation) {
   switch (attribute) {
     case CU_POINTER_ATTRIBUTE_CONTEXT:
-      Give(data, allocation.context != nullptr ? allocation.context->handle : client.contexts.primary().handle);
+      Give(data, ContextOf(client, allocation));
       break;
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
       Give<unsigned>(data, allocation.kind == MemoryKind::kHost ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE);
@@ -31,14 +50,14 @@ CUresult GiveAttribute(Client& client, void* data, CUpointer_attribute attribute
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: Give<int>(data, 0); break;
     case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: Give<int>(data, 0); break;
     case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE: Give<int>(data, 0); break;
-    case CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR:
-    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: Give<std::uint64_t>(data, allocation.base); break;
-    case CU_POINTER_ATTRIBUTE_MAPPING_SIZE:
-    case CU_POINTER_ATTRIBUTE_RANGE_SIZE: Give<std::size_t>(data, allocation.size_bytes); break;
+    case CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR: Give<std::uint64_t>(data, allocation.base); break;
+    case CU_POINTER_ATTRIBUTE_MAPPING_SIZE: Give<std::size_t>(data, allocation.size_bytes); break;
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: Give<std::uint64_t>(data, RangeOf(client, allocation).base); break;
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE: Give<std::size_t>(data, RangeOf(client, allocation).size_bytes); break;
     case CU_POINTER_ATTRIBUTE_MAPPED: Give<int>(data, 1); break;
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: Give<std::uint64_t>(data, 0); break;
     case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: Give<int>(data, 0); break;
-    case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: Give<int>(data, CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE); break;
+    case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: Give<int>(data, AccessFlags(allocation)); break;
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
       Give<CUmemoryPool>(data, allocation.from_pool ? client.default_pool() : nullptr);
       break;

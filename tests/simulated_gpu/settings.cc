@@ -36,6 +36,7 @@ Settings Settings::FromEnvironment() {
   ReadNumber("MEMORY_MIB", 1, 1 << 20, settings.memory_mib);
   ReadNumber("WORKERS", 1, 256, settings.workers);
   ReadNumber("CLOCK", 1000, 10'000'000, settings.clock_khz);
+  ReadNumber("NEW_MEMORY_BYTE", 0, 255, settings.new_memory_byte);
   return settings;
 }
 

@@ -25,6 +25,7 @@ struct Settings {
   std::uint32_t memory_mib = 1024;
   std::uint32_t workers = 2;
   std::uint32_t clock_khz = 1'755'000;
+  std::uint32_t new_memory_byte = 0;  // what cuMemCreate's memory is full of
 
   std::size_t memory_bytes() const { return std::size_t{memory_mib} << 20; }
 

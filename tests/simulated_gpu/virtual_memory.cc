@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <iterator>
 
 #include "tests/simulated_gpu/allocations.h"
 #include "tests/simulated_gpu/memory_map.h"
+#include "tests/simulated_gpu/settings.h"
 
 namespace paella::simulated_gpu {
 namespace {
@@ -22,6 +24,17 @@ void* MapPages(std::uintptr_t address, std::size_t bytes, int protection, int fl
 }
 
 bool IsWhole(std::size_t bytes) { return bytes != 0 && bytes % kPhysicalGranularity == 0; }
+
+// False: no host memory for it.
+bool FillNew(int descriptor, std::size_t bytes) {
+  const std::uint32_t byte = Settings::Get().new_memory_byte;
+  if (byte == 0) return true;  // as a new file is
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  if (memory == MAP_FAILED) return false;
+  std::memset(memory, static_cast<int>(byte), bytes);
+  munmap(memory, bytes);
+  return true;
+}
 
 constexpr int kReserve = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
@@ -39,13 +52,15 @@ bool IsFencedOff([[maybe_unused]] std::uintptr_t start, [[maybe_unused]] std::si
 }  // namespace
 
 struct VirtualMemory::Physical {
-  Physical(int file, std::size_t size, bool from_budget) : descriptor(file), bytes(size), budgeted(from_budget) {}
+  Physical(int file, std::size_t size, unsigned types, bool from_budget)
+      : descriptor(file), bytes(size), handle_types(types), budgeted(from_budget) {}
   ~Physical() {
     close(descriptor);
     if (budgeted) Budget::Get().Return(bytes);
   }
   const int descriptor;
   const std::size_t bytes;
+  const unsigned handle_types;
   const bool budgeted;  // the process that created it counts it
 };
 
@@ -54,7 +69,7 @@ VirtualMemory& VirtualMemory::Get() {
   return *memory;
 }
 
-CUresult VirtualMemory::Create(std::size_t bytes, bool on_device, Handle& handle) {
+CUresult VirtualMemory::Create(std::size_t bytes, bool on_device, unsigned handle_types, Handle& handle) {
   if (!IsWhole(bytes)) return CUDA_ERROR_INVALID_VALUE;
   if (on_device && !Budget::Get().Take(bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
   const int descriptor = memfd_create("simulated_gpu", MFD_CLOEXEC);
@@ -62,8 +77,10 @@ CUresult VirtualMemory::Create(std::size_t bytes, bool on_device, Handle& handle
     if (on_device) Budget::Get().Return(bytes);
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
-  auto physical = std::make_shared<Physical>(descriptor, bytes, on_device);
-  if (ftruncate(descriptor, static_cast<off_t>(bytes)) != 0) return CUDA_ERROR_OUT_OF_MEMORY;
+  auto physical = std::make_shared<Physical>(descriptor, bytes, handle_types, on_device);
+  if (ftruncate(descriptor, static_cast<off_t>(bytes)) != 0 || !FillNew(descriptor, bytes)) {
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  }
   const std::lock_guard lock(mutex_);
   handle = next_handle_++;
   handles_[handle] = {std::move(physical)};
@@ -90,6 +107,14 @@ CUresult VirtualMemory::Release(Handle handle) {
   return CUDA_SUCCESS;
 }
 
+CUresult VirtualMemory::HandleTypes(Handle handle, unsigned& handle_types) {
+  const std::lock_guard lock(mutex_);
+  const auto it = handles_.find(handle);
+  if (it == handles_.end()) return CUDA_ERROR_INVALID_VALUE;
+  handle_types = it->second.physical->handle_types;
+  return CUDA_SUCCESS;
+}
+
 CUresult VirtualMemory::Export(Handle handle, int& descriptor) {
   const std::lock_guard lock(mutex_);
   const auto it = handles_.find(handle);
@@ -106,7 +131,8 @@ CUresult VirtualMemory::Import(int descriptor, Handle& handle) {
   // The caller keeps its descriptor, as with the real driver.
   const int own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return CUDA_ERROR_OPERATING_SYSTEM;
-  auto physical = std::make_shared<Physical>(own, static_cast<std::size_t>(status.st_size), false);
+  auto physical = std::make_shared<Physical>(own, static_cast<std::size_t>(status.st_size),
+                                             CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, false);
   const std::lock_guard lock(mutex_);
   handle = next_handle_++;
   handles_[handle] = {std::move(physical)};

@@ -25,9 +25,11 @@ class VirtualMemory {
 
   static VirtualMemory& Get();
 
-  CUresult Create(std::size_t bytes, bool on_device, Handle& handle);
+  // `handle_types`: which the memory can be exported as, for the one who asks later.
+  CUresult Create(std::size_t bytes, bool on_device, unsigned handle_types, Handle& handle);
   CUresult Retain(std::uintptr_t mapped_address, Handle& handle);
   CUresult Release(Handle handle);
+  CUresult HandleTypes(Handle handle, unsigned& handle_types);
   CUresult Export(Handle handle, int& descriptor);
   CUresult Import(int descriptor, Handle& handle);
 

@@ -2,6 +2,7 @@
 #include "tests/simulated_gpu/virtual_memory.h"
 
 #include "tests/simulated_gpu/api/common.h"
+#include "tests/simulated_gpu/memory_map.h"
 
 using namespace paella::simulated_gpu;
 
@@ -20,7 +21,7 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t size, const CU
   if (prop->type != CU_MEM_ALLOCATION_TYPE_PINNED) return CUDA_ERROR_INVALID_VALUE;
   const bool on_device = prop->location.type == CU_MEM_LOCATION_TYPE_DEVICE;
   if (on_device && prop->location.id != 0) return CUDA_ERROR_INVALID_DEVICE;
-  return VirtualMemory::Get().Create(size, on_device, *handle);
+  return VirtualMemory::Get().Create(size, on_device, prop->requestedHandleTypes, *handle);
 }
 
 CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
@@ -30,7 +31,20 @@ CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
 
 CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle* handle, void* addr) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
+  if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return VirtualMemory::Get().Retain(reinterpret_cast<std::uintptr_t>(addr), *handle);
+}
+
+CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* prop, CUmemGenericAllocationHandle handle) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  unsigned handle_types = 0;
+  if (prop == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  PAELLA_RETURN_IF_ERROR(VirtualMemory::Get().HandleTypes(handle, handle_types));
+  *prop = {};
+  prop->type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  prop->location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  prop->requestedHandleTypes = static_cast<CUmemAllocationHandleType>(handle_types);
+  return CUDA_SUCCESS;
 }
 
 CUresult cuMemExportToShareableHandle(void* shareableHandle, CUmemGenericAllocationHandle handle,
@@ -79,4 +93,15 @@ CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc* des
   const CUmemAccess_flags flags = desc[0].flags;
   return VirtualMemory::Get().SetAccess(ptr, size, flags != CU_MEM_ACCESS_FLAGS_PROT_NONE,
                                         flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+}
+
+CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocation* location, CUdeviceptr ptr) {
+  PAELLA_RETURN_IF_ERROR(UseDriver());
+  if (flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  Range range;
+  if (!MemoryMap::Get().Lookup(ptr, range) || range.kind != RangeKind::kMapped) return CUDA_ERROR_INVALID_VALUE;
+  const bool here = location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id == 0;
+  const auto rights = range.writable ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_READ;
+  *flags = here && range.readable ? rights : CU_MEM_ACCESS_FLAGS_PROT_NONE;
+  return CUDA_SUCCESS;
 }

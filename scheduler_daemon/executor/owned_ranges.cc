@@ -1,0 +1,39 @@
+#include "scheduler_daemon/executor/owned_ranges.h"
+
+namespace paella::scheduler_daemon {
+
+bool OwnedRanges::Add(std::uint64_t address, std::uint64_t size_bytes) {
+  const std::lock_guard lock(mutex_);
+  return ranges_.emplace(address, Range{size_bytes, false, true}).second;
+}
+
+void OwnedRanges::SetMapping(std::uint64_t address, std::uint64_t size_bytes, bool writable) {
+  const std::lock_guard lock(mutex_);
+  ranges_.insert_or_assign(address, Range{size_bytes, true, writable});
+}
+
+bool OwnedRanges::Remove(std::uint64_t address) {
+  const std::lock_guard lock(mutex_);
+  return ranges_.erase(address) == 1;
+}
+
+bool OwnedRanges::Allow(std::uint64_t address, std::uint64_t size_bytes, RangeUse use) const {
+  const std::lock_guard lock(mutex_);
+  auto range = ranges_.upper_bound(address);
+  if (range == ranges_.begin()) return false;
+  --range;
+  const std::uint64_t offset = address - range->first;
+  if (offset > range->second.size_bytes) return false;
+  std::uint64_t held = range->second.size_bytes - offset;  // of the span, by the ranges seen so far
+  for (;;) {
+    const auto& [start, last] = *range;
+    if (use == RangeUse::kWrite && !last.writable) return false;
+    if (held >= size_bytes) return true;
+    const std::uint64_t end = start + last.size_bytes;
+    ++range;
+    if (!last.is_mapping || range == ranges_.end() || range->first != end || !range->second.is_mapping) return false;
+    held += range->second.size_bytes;
+  }
+}
+
+}  // namespace paella::scheduler_daemon

@@ -1,0 +1,43 @@
+// The addresses that one client may name in copies and memsets: its allocations, its globals, and what it mapped itself.
+//
+// The dispatching thread asks, the client's worker changes: one lock, held for a look-up.
+//
+// An allocation is a range of its own: nothing may run from one into the next, however close it lies. Mappings are the
+// pieces that a program puts together as one buffer, so those that lie side by side count as one range.
+#ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_OWNED_RANGES_H_
+#define PAELLA_SCHEDULER_DAEMON_EXECUTOR_OWNED_RANGES_H_
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+
+namespace paella::scheduler_daemon {
+
+enum class RangeUse { kRead, kWrite };
+
+class OwnedRanges {
+ public:
+  // False: a range starts there already.
+  bool Add(std::uint64_t address, std::uint64_t size_bytes);
+  // A mapping that the client may read, and perhaps write; takes the place of what was said of it before.
+  void SetMapping(std::uint64_t address, std::uint64_t size_bytes, bool writable);
+  // False: none starts there.
+  bool Remove(std::uint64_t address);
+
+  // Whether [address, address + size) may be used so.
+  bool Allow(std::uint64_t address, std::uint64_t size_bytes, RangeUse use) const;
+
+ private:
+  struct Range {
+    std::uint64_t size_bytes;
+    bool is_mapping;
+    bool writable;
+  };
+
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, Range> ranges_;  // by address
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_EXECUTOR_OWNED_RANGES_H_
