@@ -29,6 +29,7 @@ inline constexpr std::uint32_t kProtocolVersion = 1;
 
 // Bits of Hello's and Welcome's `features`: what a side knows that the other may be too old for.
 inline constexpr std::uint64_t kFeatureUnsupportedCalls = 1;  // the packet UnsupportedCall
+inline constexpr std::uint64_t kFeatureProcessBarriers = 2;   // the executor makes them before it sleeps (process_barrier.h)
 
 inline constexpr std::uint32_t kMaxStreams = 1024;
 inline constexpr std::uint32_t kReplySlots = 32;

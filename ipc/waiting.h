@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <thread>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -25,13 +26,21 @@ inline void CpuRelax() {
 #endif
 }
 
+// On a machine with few cores whoever spins takes the core from the one that it waits for.
+inline bool HasCoresToSpare() {
+  constexpr unsigned kFew = 4;
+  static const bool answer = std::thread::hardware_concurrency() > kFew;
+  return answer;
+}
+
 // How long a wait may spin before it sleeps: the context's scheduling flags in numbers.
 enum class WaitStyle { kSpin, kYield, kBlock, kAuto };
 
-constexpr std::chrono::nanoseconds SpinTime(WaitStyle style) {
+// kAuto: the driver spins without end where it may; a sleep and its wake-up would cost tens of microseconds.
+inline std::chrono::nanoseconds SpinTime(WaitStyle style) {
   switch (style) {
     case WaitStyle::kBlock: return std::chrono::microseconds(2);
-    case WaitStyle::kAuto: return std::chrono::microseconds(200);
+    case WaitStyle::kAuto: return std::chrono::microseconds(HasCoresToSpare() ? 5000 : 200);
     case WaitStyle::kSpin:
     case WaitStyle::kYield: break;
   }

@@ -29,6 +29,9 @@ std::unique_ptr<const Driver> Driver::Load(const std::string& library, std::stri
   if (!Resolve(handle, PAELLA_SYMBOL(name), driver->name, error)) return nullptr;
   PAELLA_DRIVER_FUNCTIONS(PAELLA_RESOLVE)
 #undef PAELLA_RESOLVE
+#define PAELLA_RESOLVE(name) driver->name = reinterpret_cast<decltype(driver->name)>(dlsym(handle, PAELLA_SYMBOL(name)));
+  PAELLA_OPTIONAL_DRIVER_FUNCTIONS(PAELLA_RESOLVE)
+#undef PAELLA_RESOLVE
   if (const CUresult result = driver->cuInit(0); result != CUDA_SUCCESS) {
     error = "cuInit: " + driver->ErrorName(result);
     return nullptr;

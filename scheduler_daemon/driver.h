@@ -31,9 +31,13 @@ namespace paella::scheduler_daemon {
   X(cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags) X(cuOccupancyAvailableDynamicSMemPerBlock)                 \
   X(cuOccupancyMaxActiveClusters)
 
+// May be null: what a client asks of them is not supported then.
+#define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X) X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled)
+
 struct Driver {
 #define PAELLA_DECLARE(name) decltype(&::name) name = nullptr;
   PAELLA_DRIVER_FUNCTIONS(PAELLA_DECLARE)
+  PAELLA_OPTIONAL_DRIVER_FUNCTIONS(PAELLA_DECLARE)
 #undef PAELLA_DECLARE
 
   // Takes the functions out of `library` (a path, or a name for the loader) and calls cuInit. Null on failure, with the

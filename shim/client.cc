@@ -7,6 +7,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "ipc/process_barrier.h"
 #include "shim/call_log.h"
 #include "shim/device_attributes.h"
 #include "shim/log.h"
@@ -87,7 +88,8 @@ Client::Client(Connection&& accepted, RealDriver* real_driver)
       welcome(connection.welcome),
       channel(connection.channel.data()),
       real(real_driver),
-      submission(channel, connection.doorbell.get(), connection.socket),
+      submission(channel, connection.doorbell.get(), connection.socket,
+                 (welcome.features & ipc::kFeatureProcessBarriers) != 0 && ipc::RegisterForProcessBarriers()),
       contexts(real == nullptr ? nullptr : real->InactivePrimaryContext()),
       streams(submission),
       events(submission),

@@ -27,8 +27,14 @@ extern thread_local constinit unsigned questions_without_look;
 
 class Submission {
  public:
-  Submission(ipc::Channel channel, int doorbell_fd, const ipc::ControlSocket& socket)
-      : channel_(channel), doorbell_fd_(doorbell_fd), socket_(socket), ring_(channel.ring()), waiter_(channel) {}
+  // `barriers`: the executor makes process barriers before it sleeps, and this process has registered for them.
+  Submission(ipc::Channel channel, int doorbell_fd, const ipc::ControlSocket& socket, bool barriers)
+      : channel_(channel),
+        doorbell_fd_(doorbell_fd),
+        socket_(socket),
+        barriers_(barriers),
+        ring_(channel.ring()),
+        waiter_(channel) {}
 
   // What every call returns once the daemon, or this client in it, has failed; else CUDA_SUCCESS.
   CUresult Failure() const {
@@ -128,9 +134,16 @@ class Submission {
   }
 
   void RingDoorbell() {
+    std::atomic<std::uint32_t>& sleeps = channel_.header().daemon_sleeps;
+    if (barriers_) [[likely]] {
+      // The executor's barrier orders our record before this look, or its look at the ring behind our record.
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+      if (sleeps.load(std::memory_order_relaxed) != 0) [[unlikely]] WakeDaemon();
+      return;
+    }
     // A read-modify-write, as the executor's is before it sleeps: if ours is first, the executor's acquires our record;
     // if its is first, we see that it sleeps. The line changes hands only when the executor goes to sleep.
-    if (channel_.header().daemon_sleeps.fetch_add(0, std::memory_order_acq_rel) != 0) [[unlikely]] WakeDaemon();
+    if (sleeps.fetch_add(0, std::memory_order_acq_rel) != 0) [[unlikely]] WakeDaemon();
   }
 
   void WakeDaemon();
@@ -145,6 +158,7 @@ class Submission {
   ipc::Channel channel_;
   int doorbell_fd_;
   const ipc::ControlSocket& socket_;
+  const bool barriers_;
   ipc::RingWriter ring_;  // under lock_
   ipc::ChannelWaiter waiter_;
   SubmissionLock lock_;

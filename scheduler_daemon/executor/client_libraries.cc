@@ -1,4 +1,4 @@
-// The part of ClientObjects that answers calls about code: libraries, kernels, globals, occupancy.
+// The part of ClientObjects that answers calls about code: libraries, kernels, globals.
 #include <array>
 
 #include "scheduler_daemon/executor/client_objects.h"
@@ -162,31 +162,6 @@ CUresult ClientObjects::Handle(const ipc::KernelSetAttribute& call, ipc::KernelS
   const auto kernel = FindKernel(call.kernel);
   if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
   return driver_.cuFuncSetAttribute(kernel->function, static_cast<CUfunction_attribute>(call.attribute), call.value);
-}
-
-CUresult ClientObjects::Handle(const ipc::KernelOccupancy& call, ipc::KernelOccupancyReply& reply) {
-  const auto kernel = FindKernel(call.kernel);
-  if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
-  return driver_.cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
-      &reply.blocks_per_multiprocessor, kernel->function, call.block_threads, call.dynamic_shared_bytes, call.flags);
-}
-
-CUresult ClientObjects::Handle(const ipc::KernelAvailableShared& call, ipc::KernelAvailableSharedReply& reply) {
-  const auto kernel = FindKernel(call.kernel);
-  if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
-  std::size_t bytes = 0;
-  const CUresult result =
-      driver_.cuOccupancyAvailableDynamicSMemPerBlock(&bytes, kernel->function, call.blocks, call.block_threads);
-  reply.dynamic_shared_bytes = bytes;
-  return result;
-}
-
-CUresult ClientObjects::Handle(const ipc::KernelMaxClusters&, ipc::KernelMaxClustersReply&) {
-  return CUDA_ERROR_NOT_SUPPORTED;
-}
-
-CUresult ClientObjects::Handle(const ipc::EncodeTensorMap&, ipc::EncodeTensorMapReply&) {
-  return CUDA_ERROR_NOT_SUPPORTED;
 }
 
 }  // namespace paella::scheduler_daemon

@@ -17,7 +17,7 @@ ClientObjects::ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t
     : driver_(driver),
       tenant_(tenant),
       arena_base_(arena_base),
-      virtual_memory_(driver, tenant.memory, ranges_),
+      virtual_memory_(driver, tenant.memory, ranges_, tenant.reclaim_idle_memory),
       arena_(arena_base, arena_bytes, kPageBytes) {}
 
 ClientObjects::~ClientObjects() {
@@ -66,7 +66,11 @@ bool ClientObjects::ForgetDevice(std::uint64_t address) {
 void ClientObjects::ReleaseDevice(std::uint64_t address) { tenant_.memory.Free(address, false); }
 
 CUresult ClientObjects::Handle(const ipc::AllocateDevice& call, ipc::AllocateDeviceReply& reply) {
-  const CUresult result = tenant_.memory.Allocate(call.size_bytes, reply.address);
+  CUresult result = tenant_.memory.Allocate(call.size_bytes, reply.address);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY) {
+    tenant_.reclaim_idle_memory();
+    result = tenant_.memory.Allocate(call.size_bytes, reply.address);
+  }
   if (result != CUDA_SUCCESS) return result;
   const std::lock_guard lock(mutex_);
   device_.emplace(reply.address, call.size_bytes);

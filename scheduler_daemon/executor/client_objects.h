@@ -8,6 +8,7 @@
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_OBJECTS_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,6 +30,8 @@ struct Tenant {
   std::string name;
   std::uint32_t number;
   TenantMemory memory;
+  // Makes all tenants give back what they keep for later. No lock may be held.
+  std::function<void()> reclaim_idle_memory = [] {};
   // Commands read and not done, of all its clients: physical memory is unmapped only at 0.
   std::atomic<std::uint64_t> pending_commands{0};
   // Dispatching thread only.

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "ipc/process_barrier.h"
 #include "ipc/waiting.h"
 #include "scheduler_daemon/executor/device_description.h"
 #include "scheduler_daemon/executor/gpu_streams.h"
@@ -31,7 +33,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::microseconds kSpin{50};
 // While the GPU works it is watched without a pause at first, then in steps that add little to what has already taken
 // much longer.
-constexpr std::chrono::microseconds kSpinWithWork{500};
+std::chrono::microseconds SpinWithWork() { return std::chrono::microseconds(ipc::HasCoresToSpare() ? 5000 : 500); }
 constexpr std::chrono::microseconds kStepWithWork{20};
 constexpr std::chrono::milliseconds kStepWithWaiting{1};
 constexpr std::chrono::seconds kStepIdle{1};
@@ -39,6 +41,11 @@ constexpr std::chrono::milliseconds kHealthCheckAfter{1};
 
 std::uint64_t NowNs() {
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
+}
+
+void ClearBell(const pollfd& bell) {
+  std::uint64_t count = 0;
+  if ((bell.revents & POLLIN) != 0) [[maybe_unused]] const auto got = read(bell.fd, &count, sizeof count);
 }
 
 class Executor {
@@ -68,6 +75,7 @@ class Executor {
   void RunInbox();
   void HandleDeparted();
   void Wait(bool worked);
+  void Nap();
   void Sleep();
   bool HasWaiting() const;
   std::chrono::nanoseconds SleepStep() const;
@@ -76,6 +84,7 @@ class Executor {
   const CUcontext context_;
   ipc::ControlSocket control_;
   ipc::Fd wake_;
+  const bool makes_barriers_ = ipc::CanMakeProcessBarriers();
   SlabBroker broker_;
   Tenants tenants_;
   GpuStreams gpu_streams_;
@@ -142,7 +151,7 @@ bool Executor::OnPacket(ipc::Packet& packet) {
         Tell([this, tag = message->tag] {
           ipc::StatusReport report;
           report.tag = tag;
-          report.document = DescribeStatus(scheduler_);
+          report.document = DescribeStatus(scheduler_, tenants_);
           control_.Send(report);
         });
         return true;
@@ -221,28 +230,34 @@ bool Executor::HasWaiting() const {
 }
 
 std::chrono::nanoseconds Executor::SleepStep() const {
-  if (scheduler_.in_flight()) return kStepWithWork;
   return HasWaiting() ? std::chrono::nanoseconds(kStepWithWaiting) : std::chrono::nanoseconds(kStepIdle);
+}
+
+// While the GPU works, the next look is near: nobody needs to ring for it.
+void Executor::Nap() {
+  pollfd wake{wake_.get(), POLLIN, 0};
+  const timespec timeout{0, std::chrono::nanoseconds(kStepWithWork).count()};
+  ppoll(&wake, 1, &timeout, nullptr);
+  ClearBell(wake);
 }
 
 void Executor::Sleep() {
   const auto set_sleeping = [this](std::uint32_t value) {
-    // Read-modify-writes: a client that writes a record sees that we sleep, or we see its record (Channel).
+    // Read-modify-writes, and then a barrier in the clients: one that writes a record sees that we sleep, or we see its
+    // record (Channel).
     scheduler_.ForEachSession([value](ClientSession& session) {
       session.channel().header().daemon_sleeps.exchange(value, std::memory_order_seq_cst);
     });
   };
   set_sleeping(1);
+  if (makes_barriers_) ipc::BarrierInRegisteredProcesses();
   if (!scheduler_.Step(NowNs()) && !has_inbox_.load(std::memory_order_acquire)) {
     std::vector<pollfd> fds{{wake_.get(), POLLIN, 0}};
     scheduler_.ForEachSession([&](ClientSession& session) { fds.push_back({session.doorbell(), POLLIN, 0}); });
     const auto step = SleepStep();
     const timespec timeout{step.count() / 1'000'000'000, step.count() % 1'000'000'000};
     ppoll(fds.data(), fds.size(), &timeout, nullptr);
-    for (const pollfd& fd : fds) {
-      std::uint64_t count = 0;
-      if ((fd.revents & POLLIN) != 0) [[maybe_unused]] const auto got = read(fd.fd, &count, sizeof count);
-    }
+    for (const pollfd& fd : fds) ClearBell(fd);
   } else {
     last_worked_ = Clock::now();
   }
@@ -259,8 +274,8 @@ void Executor::Wait(bool worked) {
     last_health_check_ = now;
     scheduler_.CheckHealth();
   }
-  if (now - last_worked_ > (scheduler_.in_flight() ? kSpinWithWork : kSpin)) {
-    Sleep();
+  if (now - last_worked_ > (scheduler_.in_flight() ? SpinWithWork() : kSpin)) {
+    scheduler_.in_flight() ? Nap() : Sleep();
   } else {
     ipc::CpuRelax();
   }
@@ -286,6 +301,9 @@ int Executor::Run(const DeviceDescription& device) {
   if (scheduler_.failure() != CUDA_SUCCESS) {
     spdlog::error("executor: the context is lost: {}", driver_.ErrorName(scheduler_.failure()));
     scheduler_.BlameInFlight();
+    // The driver takes its time to end this process. paellad must know before the culprit can, or it hands us the
+    // programs that come next.
+    shutdown(control_.fd(), SHUT_RDWR);
     status = kExecutorGpuFault;
   }
   spdlog::shutdown();

@@ -27,20 +27,23 @@ bool IsIgnored(CUlaunchAttributeID attribute) {
          attribute == CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY;
 }
 
-bool CheckAttributes(const std::vector<std::byte>& bytes, std::vector<CUlaunchAttribute>& attributes) {
-  if (bytes.size() % sizeof(CUlaunchAttribute) != 0) return false;
-  attributes.resize(bytes.size() / sizeof(CUlaunchAttribute));
+}  // namespace
+
+std::optional<std::vector<CUlaunchAttribute>> CheckAttributes(const std::vector<std::byte>& bytes) {
+  if (bytes.size() % sizeof(CUlaunchAttribute) != 0) return std::nullopt;
+  std::vector<CUlaunchAttribute> attributes(bytes.size() / sizeof(CUlaunchAttribute));
   if (!bytes.empty()) std::memcpy(attributes.data(), bytes.data(), bytes.size());
   std::erase_if(attributes, [](const CUlaunchAttribute& attribute) { return IsIgnored(attribute.id); });
-  return std::ranges::all_of(attributes, [](const CUlaunchAttribute& attribute) { return IsPermitted(attribute.id); });
+  if (!std::ranges::all_of(attributes, [](const auto& attribute) { return IsPermitted(attribute.id); })) return std::nullopt;
+  return attributes;
 }
-
-}  // namespace
 
 std::optional<Launch> CheckLaunch(const ipc::LaunchKernel& message, const KernelInfo& kernel) {
   Launch launch;
   if (message.parameters.size() != kernel.parameter_bytes) return std::nullopt;
-  if (!CheckAttributes(message.attributes, launch.attributes)) return std::nullopt;
+  auto attributes = CheckAttributes(message.attributes);
+  if (!attributes) return std::nullopt;
+  launch.attributes = std::move(*attributes);
   launch.function = kernel.function;
   launch.config = {};
   launch.config.gridDimX = message.grid_x;

@@ -20,6 +20,10 @@ struct Launch {
   CUresult Issue(const Driver& driver, CUstream stream);
 };
 
+// What a client's array of CUlaunchAttribute asks for, without what has no effect here. Nothing if one of them is not
+// for clients to set.
+std::optional<std::vector<CUlaunchAttribute>> CheckAttributes(const std::vector<std::byte>& bytes);
+
 // Nothing if the message contradicts the kernel, or has an attribute that a client may not set: one that names an
 // event or a graph node, which would be a pointer of the client's making.
 std::optional<Launch> CheckLaunch(const ipc::LaunchKernel& message, const KernelInfo& kernel);

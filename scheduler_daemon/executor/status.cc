@@ -4,7 +4,7 @@
 
 namespace paella::scheduler_daemon {
 
-std::string DescribeStatus(const Scheduler& scheduler) {
+std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants) {
   auto clients = nlohmann::json::array();
   scheduler.ForEachSession([&](ClientSession& session) {
     std::size_t waiting = 0;
@@ -19,7 +19,12 @@ std::string DescribeStatus(const Scheduler& scheduler) {
                        {"memory_bytes", tenant.memory.used_bytes()},
                        {"gpu_seconds", static_cast<double>(tenant.busy_ns.load()) * 1e-9}});
   });
-  const nlohmann::json document = {{"policy", scheduler.policy().name()}, {"clients", std::move(clients)}};
+  auto finished = nlohmann::json::array();
+  for (const auto& [tenant, gpu_seconds] : tenants.finished()) {
+    finished.push_back({{"tenant", tenant}, {"gpu_seconds", gpu_seconds}});
+  }
+  const nlohmann::json document = {
+      {"policy", scheduler.policy().name()}, {"clients", std::move(clients)}, {"finished", std::move(finished)}};
   // Names come from clients: what is not UTF-8 in them is replaced, not thrown at us.
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

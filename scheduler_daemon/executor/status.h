@@ -5,12 +5,14 @@
 #include <string>
 
 #include "scheduler_daemon/executor/scheduler.h"
+#include "scheduler_daemon/executor/tenants.h"
 
 namespace paella::scheduler_daemon {
 
 // {"policy": name, "clients": [{"client", "tenant", "class", "launches", "waiting", "in_flight_tenant",
-// "memory_bytes", "gpu_seconds"}]}. Memory and GPU time are the tenant's. Dispatching thread.
-std::string DescribeStatus(const Scheduler& scheduler);
+// "memory_bytes", "gpu_seconds"}], "finished": [{"tenant", "gpu_seconds"}]}. Memory and GPU time are the tenant's.
+// Dispatching thread.
+std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants);
 
 }  // namespace paella::scheduler_daemon
 

@@ -165,6 +165,18 @@ void TenantMemory::FreeAddresses(std::uint64_t address) {
   addresses_.Free(address);
 }
 
+void TenantMemory::TrimIdle() {
+  const std::lock_guard lock(mutex_);
+  for (auto slab = slabs_.begin(); slab != slabs_.end();) {
+    const auto next = std::next(slab);
+    if (slab->second.inside.empty()) {
+      idle_bytes_ -= slab->second.physical.size_bytes;
+      Unmap(slab);
+    }
+    slab = next;
+  }
+}
+
 std::uint64_t TenantMemory::used_bytes() const {
   const std::lock_guard lock(mutex_);
   return used_bytes_;

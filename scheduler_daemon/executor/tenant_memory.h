@@ -3,11 +3,12 @@
 //   window  [ slab ][ slab ][      big allocation's own slab      ][ free addresses ...
 //
 // Small allocations share slabs of one size; one that fills half a slab or more gets a slab of its own. A slab that
-// becomes empty stays mapped for the next allocation, up to kMaxIdleBytes: mapping is what an allocation costs.
+// becomes empty stays mapped for the next allocation, up to kMaxIdleBytes: making and mapping memory is what an allocation
+// costs. When any tenant finds none left, the idle slabs of all go back (Tenants).
 // A slab is cleared when it is mapped, because another tenant may have had it.
 //
-// Clients also reserve addresses of the window and make physical memory themselves (client_virtual_memory.h). What they map
-// where is theirs; addresses and memory are counted here.
+// Clients also reserve addresses of the window and make physical memory themselves (client_virtual_memory.h). What they
+// map where is theirs; addresses and memory are counted here.
 //
 // Called on the workers of the tenant's clients; thread-safe. Owns the mappings and the window's reservation.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANT_MEMORY_H_
@@ -45,7 +46,7 @@ class TenantMemory {
   static constexpr std::uint64_t kSlabBytes = 32ull << 20;
   static constexpr std::uint64_t kGranularityBytes = ipc::kPhysicalGranularityBytes;
   static constexpr std::uint64_t kAlignmentBytes = 512;
-  static constexpr std::uint64_t kMaxIdleBytes = 1ull << 30;
+  static constexpr std::uint64_t kMaxIdleBytes = 16ull << 30;
 
   TenantMemory(const Driver& driver, SlabSource& source, std::uint64_t window_base, std::uint64_t window_bytes);
   ~TenantMemory();
@@ -68,10 +69,13 @@ class TenantMemory {
   CUresult CreatePhysical(std::uint64_t size_bytes, Physical& physical);
   void ReleasePhysical(const Physical& physical);  // mapped nowhere any more
 
-  // Addresses of the window, whole granules: at `hint` if it is aligned and free there, else anywhere. Nothing: no room.
+  // Addresses of the window, whole granules: at `hint` if it is aligned and free, else anywhere. Nothing: no room.
   std::optional<std::uint64_t> ReserveAddresses(std::uint64_t size_bytes, std::uint64_t alignment_bytes,
                                                 std::uint64_t hint);
   void FreeAddresses(std::uint64_t address);
+
+  // Gives back every slab that nothing is allocated in.
+  void TrimIdle();
 
   std::uint64_t used_bytes() const;
 

@@ -1,13 +1,17 @@
-// The tenants that have clients in this executor. A tenant's memory goes with its last client.
+// The tenants that have clients in this executor. A tenant's memory goes with its last client; what it has used is
+// remembered for a while.
 //
-// Thread-safe: clients come on the control thread and leave on the reaper.
+// Thread-safe: clients come on the control thread and leave on the reaper, and the main thread asks.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANTS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANTS_H_
 
+#include <cstddef>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "scheduler_daemon/executor/client_objects.h"
 
@@ -15,6 +19,14 @@ namespace paella::scheduler_daemon {
 
 class Tenants {
  public:
+  // Finished tenants that are remembered, the latest of them.
+  static constexpr std::size_t kMaxFinished = 64;
+
+  struct Finished {
+    std::string tenant;
+    double gpu_seconds;
+  };
+
   Tenants(const Driver& driver, SlabSource& slabs) : driver_(driver), slabs_(slabs) {}
 
   // The client's tenant, made with its window at the first client. Null: the window's addresses are taken.
@@ -24,6 +36,7 @@ class Tenants {
     if (tenant != nullptr) return tenant;
     tenant = std::make_shared<Tenant>(client.tenant, next_number_++, driver_, slabs_, client.window_base,
                                       client.window_bytes);
+    tenant->reclaim_idle_memory = [this] { TrimIdleMemory(); };
     result = tenant->memory.ReserveWindow();
     if (result == CUDA_SUCCESS) return tenant;
     tenants_.erase(client.tenant);
@@ -33,15 +46,42 @@ class Tenants {
   // Lets go of tenants without clients.
   void Tidy() {
     const std::lock_guard lock(mutex_);
-    std::erase_if(tenants_, [](const auto& entry) { return entry.second.use_count() == 1; });
+    std::erase_if(tenants_, [this](const auto& entry) {
+      if (entry.second.use_count() != 1) return false;
+      Remember(*entry.second);
+      return true;
+    });
+  }
+
+  // In the order in which their last clients left. One that comes back and leaves again is there twice.
+  std::vector<Finished> finished() const {
+    const std::lock_guard lock(mutex_);
+    return {finished_.begin(), finished_.end()};
+  }
+
+  void TrimIdleMemory() {
+    std::vector<std::shared_ptr<Tenant>> all;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [name, tenant] : tenants_) all.push_back(tenant);
+    }
+    for (const auto& tenant : all) tenant->memory.TrimIdle();
+    all.clear();
+    Tidy();  // one whose last client has left meanwhile
   }
 
  private:
+  void Remember(const Tenant& tenant) {
+    if (finished_.size() == kMaxFinished) finished_.pop_front();
+    finished_.push_back({tenant.name, static_cast<double>(tenant.busy_ns.load()) * 1e-9});
+  }
+
   const Driver& driver_;
   SlabSource& slabs_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Tenant>> tenants_;
   std::uint32_t next_number_ = 0;
+  std::deque<Finished> finished_;
 };
 
 }  // namespace paella::scheduler_daemon

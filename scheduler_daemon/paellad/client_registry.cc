@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "ipc/channel.h"
+#include "ipc/process_barrier.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -110,6 +111,7 @@ std::string ClientRegistry::Attach(ConnectedClient& client, const AddressPlan::P
   ipc::Welcome welcome;
   welcome.version = ipc::kProtocolVersion;
   welcome.features = ipc::kFeatureUnsupportedCalls;
+  if (ipc::CanMakeProcessBarriers()) welcome.features |= ipc::kFeatureProcessBarriers;
   welcome.client = client.number;
   welcome.channel_bytes = attach.channel_bytes;
   welcome.window_base = attach.window_base;

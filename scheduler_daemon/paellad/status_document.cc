@@ -10,12 +10,16 @@ namespace {
 
 using nlohmann::json;
 
+// A list of the executor's report; empty if there is none.
+json ListOf(const std::string& report, const char* key) {
+  const json document = json::parse(report, nullptr, /*allow_exceptions=*/false);
+  return document.is_object() ? document.value(key, json::array()) : json::array();
+}
+
 // The executor's entries by client number.
 std::map<std::uint64_t, json> WorkOf(const std::string& report) {
   std::map<std::uint64_t, json> work;
-  const json document = json::parse(report, nullptr, /*allow_exceptions=*/false);
-  if (!document.is_object() || !document.contains("clients")) return work;
-  for (const json& entry : document["clients"]) work.emplace(entry.value("client", std::uint64_t{0}), entry);
+  for (const json& entry : ListOf(report, "clients")) work.emplace(entry.value("client", std::uint64_t{0}), entry);
   return work;
 }
 
@@ -94,6 +98,7 @@ std::string StatusDocument(const Settings& settings, const ExecutorSupervisor& e
                          {"policy", executor.policy()},
                          {"tenants", Tenants(clients, work)},
                          {"clients", Clients(clients, work)},
+                         {"finished", ListOf(report, "finished")},
                          {"unsupported", std::move(unsupported)}};
   // Names come from clients: what is not UTF-8 in them is replaced, not thrown at us.
   return document.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -10,7 +10,8 @@
 
 namespace paella::scheduler_daemon {
 
-// {"daemon": {...}, "device": {...} or null, "policy": name, "tenants": [...], "clients": [...], "unsupported": [...]}.
+// {"daemon": {...}, "device": {...} or null, "policy": name, "tenants": [...], "clients": [...], "finished": [...],
+// "unsupported": [...]}. `finished` tells what tenants used that have no client any more (executor/tenants.h).
 // `report` is the executor's own document (executor/status.h), or empty if there is none now. Bytes in *_bytes, seconds
 // in *_s and *_seconds.
 std::string StatusDocument(const Settings& settings, const ExecutorSupervisor& executor, const ClientRegistry& clients,

@@ -2,8 +2,8 @@
 
 usage: virtual_memory_test.py PAELLAD PAELLACTL LIBPAELLA SIMULATED_LIBCUDA PROGRAM
 
-The simulated GPU hands out memory that is full of 0xa5, and has not enough for two clients that take much: the second one
-starts only if the first one's memory came back, and may see nothing of it.
+The simulated GPU hands out memory that is full of 0xa5, and has not enough for two clients that take much: the second
+one gets its memory only if the first one's came back, and may see nothing of what was in it.
 """
 import json
 import os
@@ -32,7 +32,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="paella_vm_") as folder:
         socket = os.path.join(folder, "gpu.sock")
         control = socket + ".control"
-        environment = dict(os.environ, PAELLA_SIMULATED_GPU_MEMORY_MIB="256", PAELLA_SIMULATED_GPU_NEW_MEMORY_BYTE="165")
+        environment = dict(os.environ, PAELLA_SIMULATED_GPU_MEMORY_MIB="256",
+                           PAELLA_SIMULATED_GPU_NEW_MEMORY_BYTE="165")
 
         def status():
             answer = subprocess.run([paellactl, "status", "--json", "--control-socket", control], capture_output=True,

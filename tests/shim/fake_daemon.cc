@@ -157,8 +157,7 @@ void FakeDaemon::Serve() {
     }
     std::atomic<std::uint32_t>& sleeps = channel_.header().daemon_sleeps;
     sleeps.exchange(1, std::memory_order_acq_rel);  // pairs with Submission::RingDoorbell
-    const ipc::RingMemory ring = channel_.ring();
-    if (ring.control->tail.load() == ring.control->head.load()) {
+    if (!reader.HasRecord()) {
       pollfd bell{doorbell_.get(), POLLIN, 0};
       std::uint64_t rings;
       if (poll(&bell, 1, 10) == 1 && read(doorbell_.get(), &rings, sizeof rings) < 0) return;

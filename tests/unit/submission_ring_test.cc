@@ -63,7 +63,7 @@ TEST_F(SubmissionRingTest, AFullRingRefusesAndTakesAgainOnceItWasRead) {
 TEST_F(SubmissionRingTest, AWriterThatBreaksTheFormatIsFoundOut) {
   const auto corrupts = [&](auto&& damage) {
     control_.head = 0;
-    control_.tail = 0;
+    std::memset(buffer_, 0, sizeof buffer_);
     RingWriter writer(memory_);
     RingReader reader(memory_);
     writer.Reserve(1, 100);
@@ -73,11 +73,39 @@ TEST_F(SubmissionRingTest, AWriterThatBreaksTheFormatIsFoundOut) {
   };
   EXPECT_TRUE(corrupts([&] { HeaderAt(0).size_bytes = 0; }));
   EXPECT_TRUE(corrupts([&] { HeaderAt(0).size_bytes = sizeof(RecordHeader) - 1; }));
-  EXPECT_TRUE(corrupts([&] { HeaderAt(0).size_bytes = 129; }));
+  EXPECT_TRUE(corrupts([&] { HeaderAt(0).size_bytes = kCapacityBytes + 1; }));
   EXPECT_TRUE(corrupts([&] { HeaderAt(0).size_bytes = UINT32_MAX; }));
   EXPECT_TRUE(corrupts([&] { HeaderAt(0).kind = 0; }));  // padding that does not reach the end
-  EXPECT_TRUE(corrupts([&] { control_.tail = kCapacityBytes + kRecordAlignment; }));
-  EXPECT_TRUE(corrupts([&] { control_.tail = 3; }));
+}
+
+TEST_F(SubmissionRingTest, APaddingRecordBehindAPaddingRecordIsFoundOut) {
+  const auto pad = [&](std::uint64_t position, std::uint32_t bytes) {
+    RecordHeader& header = HeaderAt(position % kCapacityBytes);
+    header.size_bytes = bytes;
+    header.kind = 0;
+    header.published = PublishedStamp(position);
+  };
+  pad(0, kCapacityBytes);
+  EXPECT_EQ(reader_.Read(kind_, payload_), ReadStatus::kEmpty) << "a lap of padding, and nothing behind it yet";
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(writer_.Reserve(1, writer_.max_payload_bytes()).size(), writer_.max_payload_bytes());
+    writer_.Commit();
+  }
+  RingReader reader(memory_);
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(reader.Read(kind_, payload_), ReadStatus::kRecord);
+  pad(kCapacityBytes / 2, kCapacityBytes / 2);
+  pad(kCapacityBytes, kCapacityBytes);
+  EXPECT_EQ(reader.Read(kind_, payload_), ReadStatus::kCorrupt);
+}
+
+TEST_F(SubmissionRingTest, WhatAnOldRecordLeftIsNotTakenForANewOne) {
+  for (int lap = 0; lap < 3; ++lap) {
+    for (int i = 0; i < 32; ++i) {
+      ASSERT_TRUE(Put(7, 100));
+      ASSERT_EQ(reader_.Read(kind_, payload_), ReadStatus::kRecord);
+    }
+    EXPECT_EQ(reader_.Read(kind_, payload_), ReadStatus::kEmpty) << "the last lap's records lie here";
+  }
 }
 
 TEST_F(SubmissionRingTest, AWriterCannotMoveTheReaderThroughTheSharedHead) {

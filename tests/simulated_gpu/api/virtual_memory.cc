@@ -92,7 +92,8 @@ CUresult cuMemUnmap(CUdeviceptr ptr, size_t size) {
 CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc* desc, size_t count) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
   if (desc == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
-  if (desc[0].location.type == CU_MEM_LOCATION_TYPE_DEVICE && desc[0].location.id != 0) return CUDA_ERROR_INVALID_DEVICE;
+  const CUmemLocation& location = desc[0].location;
+  if (location.type == CU_MEM_LOCATION_TYPE_DEVICE && location.id != 0) return CUDA_ERROR_INVALID_DEVICE;
   const CUmemAccess_flags flags = desc[0].flags;
   return VirtualMemory::Get().SetAccess(ptr, size, flags != CU_MEM_ACCESS_FLAGS_PROT_NONE,
                                         flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
