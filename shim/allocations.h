@@ -44,8 +44,8 @@ class Allocations {
   std::optional<Allocation> Remove(std::uint64_t base);
   std::optional<Allocation> FindStart(std::uint64_t base) const;
   std::optional<Allocation> Find(std::uint64_t address) const;
-  // The allocation that holds all of a range and may be used so; an empty range lies in the allocation of its address. Of
-  // mappings that lie side by side, which are one buffer to the program, the first one.
+  // The allocation that holds all of a range and may be used so; an empty range lies in the allocation of its address.
+  // Of mappings that lie side by side, which are one buffer to the program, the first one.
   std::optional<Allocation> FindRange(std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) const;
 
   // Of mappings: one or several whole ones that fill a range exactly. Empty, and nothing is changed, if none do.

@@ -103,9 +103,9 @@ class ClientSession {
   // Answers and frees in stream order. Each call holds a reply slot until it is answered.
   static constexpr std::size_t kMaxQueuedCalls = 1 << 16;
 
-  // Calls that must not pull something from under a command that was read before them. PhysicalRelease and AddressFree are
-  // not among them: memory stays as long as it is mapped, and addresses are only freed when nothing is mapped there, so it is
-  // the unmapping before them that waited.
+  // Calls that must not pull something from under a command that was read before them. PhysicalRelease and AddressFree
+  // are not among them: memory stays as long as it is mapped, and addresses are only freed when nothing is mapped
+  // there, so it is the unmapping before them that waited.
   template <typename Call>
   static constexpr bool TakesAway(const Call& call) {
     if constexpr (std::is_same_v<Call, ipc::AddressSetAccess>) {

@@ -6,15 +6,17 @@
 //
 // Both kinds of table stay small by themselves: each entry has at least one granule of the window or of the GPU.
 //
-// Unmapping waits for this client's earlier commands (ClientSession::OnCall) and for nobody else's. That is enough: these
-// addresses were given to this client alone, and it has no way to hand them to another one, unlike a slab, in which clients
-// of one tenant have allocations side by side. A kernel that reaches them all the same reads a wild pointer.
+// Unmapping waits for this client's earlier commands (ClientSession::OnCall) and for nobody else's. That is enough:
+// these addresses were given to this client alone, and it has no way to hand them to another one, unlike a slab, in
+// which clients of one tenant have allocations side by side. A kernel that reaches them all the same reads a wild
+// pointer.
 //
 // On the client's worker; made and destroyed while that does not run. Owns all of it and gives it back.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_VIRTUAL_MEMORY_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_VIRTUAL_MEMORY_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <unordered_map>
 
@@ -27,8 +29,10 @@ namespace paella::scheduler_daemon {
 
 class ClientVirtualMemory {
  public:
-  ClientVirtualMemory(const Driver& driver, TenantMemory& memory, OwnedRanges& ranges)
-      : driver_(driver), memory_(memory), ranges_(ranges) {}
+  // `reclaim_idle_memory` makes all tenants give back what they keep for later.
+  ClientVirtualMemory(const Driver& driver, TenantMemory& memory, OwnedRanges& ranges,
+                      const std::function<void()>& reclaim_idle_memory)
+      : driver_(driver), memory_(memory), ranges_(ranges), reclaim_idle_memory_(reclaim_idle_memory) {}
   ~ClientVirtualMemory();  // no command of the client is left
   ClientVirtualMemory(const ClientVirtualMemory&) = delete;
 
@@ -76,6 +80,7 @@ class ClientVirtualMemory {
   const Driver& driver_;
   TenantMemory& memory_;
   OwnedRanges& ranges_;
+  const std::function<void()>& reclaim_idle_memory_;
   std::unordered_map<std::uint64_t, Physical> physical_;  // by the client's number
   std::map<std::uint64_t, std::uint64_t> reservations_;   // address -> size as asked for
   Mappings mappings_;

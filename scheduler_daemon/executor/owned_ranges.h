@@ -1,4 +1,4 @@
-// The addresses that one client may name in copies and memsets: its allocations, its globals, and what it mapped itself.
+// The addresses that one client may name in copies and memsets: its allocations, its globals, what it mapped itself.
 //
 // The dispatching thread asks, the client's worker changes: one lock, held for a look-up.
 //

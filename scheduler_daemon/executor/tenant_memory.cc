@@ -137,18 +137,6 @@ CUresult TenantMemory::Free(std::uint64_t address, bool may_unmap) {
   return CUDA_SUCCESS;
 }
 
-void TenantMemory::TrimIdle() {
-  const std::lock_guard lock(mutex_);
-  for (auto slab = slabs_.begin(); slab != slabs_.end();) {
-    const auto next = std::next(slab);
-    if (slab->second.inside.empty()) {
-      idle_bytes_ -= slab->second.physical.size_bytes;
-      Unmap(slab);
-    }
-    slab = next;
-  }
-}
-
 CUresult TenantMemory::CreatePhysical(std::uint64_t size_bytes, Physical& physical) {
   // Without the lock: paellad may take its time, and allocations of the tenant's other clients need not wait for it.
   const CUresult result = Import(size_bytes, physical);
@@ -175,6 +163,18 @@ std::optional<std::uint64_t> TenantMemory::ReserveAddresses(std::uint64_t size_b
 void TenantMemory::FreeAddresses(std::uint64_t address) {
   const std::lock_guard lock(mutex_);
   addresses_.Free(address);
+}
+
+void TenantMemory::TrimIdle() {
+  const std::lock_guard lock(mutex_);
+  for (auto slab = slabs_.begin(); slab != slabs_.end();) {
+    const auto next = std::next(slab);
+    if (slab->second.inside.empty()) {
+      idle_bytes_ -= slab->second.physical.size_bytes;
+      Unmap(slab);
+    }
+    slab = next;
+  }
 }
 
 std::uint64_t TenantMemory::used_bytes() const {

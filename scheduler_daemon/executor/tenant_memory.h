@@ -7,8 +7,8 @@
 // costs. When any tenant finds none left, the idle slabs of all go back (Tenants).
 // A slab is cleared when it is mapped, because another tenant may have had it.
 //
-// Clients also reserve addresses of the window and make physical memory themselves (client_virtual_memory.h). What they map
-// where is theirs; addresses and memory are counted here.
+// Clients also reserve addresses of the window and make physical memory themselves (client_virtual_memory.h). What they
+// map where is theirs; addresses and memory are counted here.
 //
 // Called on the workers of the tenant's clients; thread-safe. Owns the mappings and the window's reservation.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANT_MEMORY_H_
@@ -60,9 +60,6 @@ class TenantMemory {
   // `may_unmap`: no command of this tenant is queued or running, so an idle slab can be given back.
   CUresult Free(std::uint64_t address, bool may_unmap);
 
-  // Gives back every slab that nothing is allocated in.
-  void TrimIdle();
-
   // Memory of the GPU that is mapped nowhere. It holds what its last user left in it.
   struct Physical {
     std::uint64_t tag = 0;
@@ -72,10 +69,13 @@ class TenantMemory {
   CUresult CreatePhysical(std::uint64_t size_bytes, Physical& physical);
   void ReleasePhysical(const Physical& physical);  // mapped nowhere any more
 
-  // Addresses of the window, whole granules: at `hint` if it is aligned and free there, else anywhere. Nothing: no room.
+  // Addresses of the window, whole granules: at `hint` if it is aligned and free, else anywhere. Nothing: no room.
   std::optional<std::uint64_t> ReserveAddresses(std::uint64_t size_bytes, std::uint64_t alignment_bytes,
                                                 std::uint64_t hint);
   void FreeAddresses(std::uint64_t address);
+
+  // Gives back every slab that nothing is allocated in.
+  void TrimIdle();
 
   std::uint64_t used_bytes() const;
 

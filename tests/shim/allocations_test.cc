@@ -21,9 +21,9 @@ TEST(AllocationsTest, RangesAndTheirEdges) {
   EXPECT_EQ(allocations.Find(0x10ff)->base, 0x1000u);
   EXPECT_EQ(allocations.Find(0x1100)->base, 0x1100u);
   EXPECT_FALSE(allocations.Find(0x1200));
-  EXPECT_TRUE(allocations.FindRange(0x1000, 0x100));
-  EXPECT_FALSE(allocations.FindRange(0x1000, 0x101));  // into the neighbour
-  EXPECT_FALSE(allocations.FindRange(0x1080, ~0ull));
+  EXPECT_TRUE(allocations.FindRange(0x1000, 0x100, MemoryUse::kWrite));
+  EXPECT_FALSE(allocations.FindRange(0x1000, 0x101, MemoryUse::kRead));  // into the neighbour
+  EXPECT_FALSE(allocations.FindRange(0x1080, ~0ull, MemoryUse::kRead));
 }
 
 TEST(AllocationsTest, RemovalIsByStart) {
@@ -62,6 +62,46 @@ TEST(AllocationsTest, BuffersThatShareAPlaceAreEachFound) {
   for (int round = 0; round < 2; ++round) {
     for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(allocations.Find(i * kStride + 5)->size_bytes, 0x1000 * i);
   }
+}
+
+Allocation Mapping(std::uint64_t base, std::uint64_t size_bytes) {
+  Allocation mapping = At(base, size_bytes);
+  mapping.kind = MemoryKind::kMapped;
+  mapping.readable = mapping.writable = false;
+  return mapping;
+}
+
+TEST(AllocationsTest, MappingsSideBySideAreOneBuffer) {
+  Allocations allocations;
+  for (const std::uint64_t base : {0x1000, 0x1100, 0x1300}) allocations.Add(Mapping(base, 0x100));
+  allocations.Add(At(0x1400, 0x100));
+  EXPECT_FALSE(allocations.FindRange(0x1000, 1, MemoryUse::kRead));  // no rights yet
+  EXPECT_EQ(allocations.SetRights(0x1000, 0x200, true, true).size(), 2u);
+  EXPECT_EQ(allocations.SetRights(0x1300, 0x100, true, true).size(), 1u);
+  EXPECT_EQ(allocations.FindRange(0x1080, 0x180, MemoryUse::kWrite)->base, 0x1000u);
+  EXPECT_FALSE(allocations.FindRange(0x1080, 0x181, MemoryUse::kRead));  // a hole
+  EXPECT_FALSE(allocations.FindRange(0x1300, 0x101, MemoryUse::kRead));  // an allocation is no piece of a buffer
+  allocations.SetRights(0x1100, 0x100, true, false);
+  EXPECT_TRUE(allocations.FindRange(0x1080, 0x100, MemoryUse::kRead));
+  EXPECT_FALSE(allocations.FindRange(0x1080, 0x100, MemoryUse::kWrite));
+  EXPECT_TRUE(allocations.FindRange(0x1080, 0x80, MemoryUse::kWrite));
+}
+
+TEST(AllocationsTest, MappingsGoAsAWhole) {
+  Allocations allocations;
+  for (const std::uint64_t base : {0x1000, 0x1100}) allocations.Add(Mapping(base, 0x100));
+  allocations.Add(At(0x1200, 0x100));
+  EXPECT_FALSE(allocations.AreMappings(0x1000, 0x80));
+  EXPECT_FALSE(allocations.AreMappings(0x1000, 0x180));
+  EXPECT_FALSE(allocations.AreMappings(0x1080, 0x80));
+  EXPECT_FALSE(allocations.AreMappings(0x1000, 0x300));
+  EXPECT_FALSE(allocations.AreMappings(0x1200, 0x100));
+  EXPECT_FALSE(allocations.AreMappings(0x1000, 0));
+  EXPECT_TRUE(allocations.RemoveMappings(0x1000, 0x180).empty());
+  EXPECT_TRUE(allocations.AreMappings(0x1000, 0x200));
+  EXPECT_EQ(allocations.RemoveMappings(0x1000, 0x200).size(), 2u);
+  EXPECT_FALSE(allocations.Find(0x1000));
+  EXPECT_TRUE(allocations.Find(0x1200));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ TEST_F(ClientArgumentsTest, TheDeviceHasOnlyWhatTheShimHas) {
   EXPECT_EQ(cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS, 0), CUDA_SUCCESS);
   EXPECT_EQ(value, 0);
   EXPECT_EQ(cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED, 0), CUDA_SUCCESS);
-  EXPECT_EQ(value, 0);
+  EXPECT_EQ(value, 1);
 }
 
 TEST_F(ClientArgumentsTest, HostMemoryOfACopyMustBeSomewhere) {

@@ -284,6 +284,31 @@ void FakeDaemon::OnCall(std::uint32_t slot, const ipc::AllocateHost& m) {
   Reply(slot, 0, reply);
 }
 
+// Mappings are the shim's alone here: reserved addresses have memory from the start.
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::AddressReserve& m) {
+  ipc::AddressReserveReply reply;
+  const std::uint64_t mask = ipc::kPhysicalGranularityBytes - 1;
+  reply.address = (next_device_ + mask) & ~mask;
+  next_device_ = reply.address + m.size_bytes;
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::PhysicalCreate& m) {
+  ipc::PhysicalCreateReply reply;
+  reply.physical = 40 + m.handle_types;
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::PhysicalProperties& m) {
+  ipc::PhysicalPropertiesReply reply;
+  reply.handle_types = static_cast<std::uint32_t>(m.physical - 40);
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::AddressUnmap&) {
+  Reply(slot, refuses_to_unmap_ ? 1 : 0, ipc::AddressUnmapReply{});
+}
+
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::FreeDevice&) {
   --live_allocations_;
   Reply(slot, 0, ipc::FreeDeviceReply{});

@@ -39,6 +39,7 @@ class FakeDaemon {
   std::string tenant() const { return tenant_; }
   std::size_t live_allocations() const { return live_allocations_; }
   int live_streams() const { return live_streams_; }
+  void RefuseToUnmap(bool refuse) { refuses_to_unmap_ = refuse; }
   std::vector<ipc::UnsupportedCall> unsupported_calls();  // all that has arrived by now
 
   // The handlers of records.
@@ -65,6 +66,10 @@ class FakeDaemon {
   void OnCall(std::uint32_t slot, const ipc::KernelOccupancy& m);
   void OnCall(std::uint32_t slot, const ipc::AllocateDevice& m);
   void OnCall(std::uint32_t slot, const ipc::AllocateHost& m);
+  void OnCall(std::uint32_t slot, const ipc::AddressReserve& m);
+  void OnCall(std::uint32_t slot, const ipc::PhysicalCreate& m);
+  void OnCall(std::uint32_t slot, const ipc::PhysicalProperties& m);
+  void OnCall(std::uint32_t slot, const ipc::AddressUnmap& m);
   void OnCall(std::uint32_t slot, const ipc::FreeDevice&);
   void OnCall(std::uint32_t slot, const ipc::FreeHost&);
   void OnCall(std::uint32_t slot, const ipc::MemoryInfo& m);
@@ -108,6 +113,7 @@ class FakeDaemon {
   std::map<std::uint64_t, std::size_t> uploads_;
   std::mutex mutex_;
   std::vector<ipc::LaunchKernel> launches_;  // under mutex_
+  std::atomic<bool> refuses_to_unmap_{false};
   std::atomic<bool> mute_{false}, greeted_{false}, stop_{false}, paused_{false}, stands_still_{false}, die_{false};
   std::atomic<std::size_t> live_allocations_{0};
   std::atomic<int> live_streams_{0};

@@ -32,5 +32,37 @@ TEST(RangeAllocatorTest, NonsenseIsRefused) {
   EXPECT_FALSE(ranges.Free(*range));
 }
 
+TEST(RangeAllocatorTest, AGreaterAlignmentLosesNothing) {
+  RangeAllocator ranges(512, 8192, 512);
+  EXPECT_EQ(ranges.Allocate(512, 4096), 4096u);
+  EXPECT_EQ(ranges.Allocate(512, 4096), 8192u);
+  EXPECT_FALSE(ranges.Allocate(512, 4096));
+  EXPECT_EQ(ranges.Allocate(3584), 512u);  // what was left before the first
+  EXPECT_EQ(ranges.used_bytes(), 4608u);
+  EXPECT_TRUE(ranges.Free(4096));
+  EXPECT_TRUE(ranges.Free(512));
+  EXPECT_TRUE(ranges.Free(8192));
+  EXPECT_EQ(ranges.Allocate(8192, 512), 512u);
+  EXPECT_FALSE(ranges.Allocate(1, 1ull << 63));
+}
+
+TEST(RangeAllocatorTest, AtAnAddress) {
+  RangeAllocator ranges(4096, 4096, 512);
+  EXPECT_TRUE(ranges.AllocateAt(5120, 1000));
+  EXPECT_FALSE(ranges.AllocateAt(5120, 512));
+  EXPECT_FALSE(ranges.AllocateAt(4096, 1025));  // into it
+  EXPECT_FALSE(ranges.AllocateAt(6145, 512));
+  EXPECT_FALSE(ranges.AllocateAt(0, 512));
+  EXPECT_FALSE(ranges.AllocateAt(8192, 512));
+  EXPECT_FALSE(ranges.AllocateAt(7680, 1024));  // past the end
+  EXPECT_FALSE(ranges.AllocateAt(6144, ~0ull));
+  EXPECT_TRUE(ranges.AllocateAt(4096, 1024));
+  EXPECT_TRUE(ranges.AllocateAt(7680, 512));
+  EXPECT_TRUE(ranges.Free(5120));
+  EXPECT_TRUE(ranges.Free(4096));
+  EXPECT_TRUE(ranges.Free(7680));
+  EXPECT_TRUE(ranges.AllocateAt(4096, 4096));
+}
+
 }  // namespace
 }  // namespace paella::scheduler_daemon

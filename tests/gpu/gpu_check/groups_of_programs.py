@@ -98,6 +98,19 @@ def _lines_by_check(run):
     return {words[1]: f"{words[0]} {words[2]}" for words in lines if len(words) == 3 and words[0] in ("ok", "failed")}
 
 
+def virtual_memory(machine, report):
+    machine.start_paellad()
+    lines = {}
+    for place, run in (("native", machine.native), ("paella", machine.paella)):
+        with report.check(f"every check: {place}"):
+            finished = run([machine.program("virtual_memory_program"), "check"])
+            lines[place] = finished.stdout.splitlines()
+            expect(finished.returncode == 0, finished.describe(lines=200))
+    # Which error it is, is told in the line. CUDA leaves some of them open.
+    differences = [pair for pair in zip(lines.get("native", []), lines.get("paella", [])) if pair[0] != pair[1]]
+    report.measure("other errors than natively", differences)
+
+
 def torch(machine, report):
     machine.start_paellad()
     compare_documents(report, machine, "matmul", machine.python("torch_matmul.py"))

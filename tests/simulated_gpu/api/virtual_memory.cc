@@ -77,8 +77,10 @@ CUresult cuMemAddressFree(CUdeviceptr ptr, size_t size) {
   return VirtualMemory::Get().Unreserve(ptr, size);
 }
 
-CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long) {
+CUresult cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGenericAllocationHandle handle,
+                  unsigned long long flags) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
+  if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
   return VirtualMemory::Get().Map(ptr, size, offset, handle);
 }
 
@@ -90,6 +92,8 @@ CUresult cuMemUnmap(CUdeviceptr ptr, size_t size) {
 CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc* desc, size_t count) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
   if (desc == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
+  const CUmemLocation& location = desc[0].location;
+  if (location.type == CU_MEM_LOCATION_TYPE_DEVICE && location.id != 0) return CUDA_ERROR_INVALID_DEVICE;
   const CUmemAccess_flags flags = desc[0].flags;
   return VirtualMemory::Get().SetAccess(ptr, size, flags != CU_MEM_ACCESS_FLAGS_PROT_NONE,
                                         flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
