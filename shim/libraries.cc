@@ -45,6 +45,13 @@ void JitLog::Fill(const std::string& text) const {
   if (filled_bytes != nullptr) *filled_bytes = reinterpret_cast<void*>(size);
 }
 
+bool JitOptions::AreValid(const CUjit_option* options, unsigned count) {
+  if (options == nullptr) return count == 0;
+  return std::all_of(options, options + count, [](CUjit_option option) {
+    return option >= CU_JIT_MAX_REGISTERS && option < CU_JIT_NUM_OPTIONS;
+  });
+}
+
 JitOptions JitOptions::From(const CUjit_option* options, void** values, unsigned count) {
   JitOptions taken;
   if (options == nullptr || values == nullptr) return taken;

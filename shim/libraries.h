@@ -38,6 +38,8 @@ struct JitOptions {
   std::vector<std::uint64_t> values;
   JitLog error_log, info_log;
 
+  // Whether there is a list, and each option is one that this version of CUDA has.
+  static bool AreValid(const CUjit_option* options, unsigned count);
   static JitOptions From(const CUjit_option* options, void** values, unsigned count);
 };
 

@@ -329,16 +329,20 @@ CUresult paella_cuCtxGetExecAffinity(CUexecAffinityParam*, CUexecAffinityType) {
   return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
 }
 
-CUresult paella_cuCtxEnablePeerAccess(CUcontext, unsigned int) {
+CUresult paella_cuCtxEnablePeerAccess(CUcontext peerContext, unsigned int Flags) {
   Client* client;
   Context* context;
   if (const CUresult result = EnterCurrent(client, context); result != CUDA_SUCCESS) return result;
+  if (Flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  const Context* const peer = client->contexts.Find(peerContext);
+  if (peer == nullptr || peer == context) return CUDA_ERROR_INVALID_CONTEXT;
   return CUDA_ERROR_INVALID_DEVICE;  // CUDA's answer for a context of the same device
 }
 
-CUresult paella_cuCtxDisablePeerAccess(CUcontext) {
+CUresult paella_cuCtxDisablePeerAccess(CUcontext peerContext) {
   Client* client;
   Context* context;
   if (const CUresult result = EnterCurrent(client, context); result != CUDA_SUCCESS) return result;
+  if (client->contexts.Find(peerContext) == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
   return CUDA_ERROR_PEER_ACCESS_NOT_ENABLED;
 }

@@ -144,6 +144,7 @@ CUresult paella_cuModuleLoadData(CUmodule* module, const void* image) { return L
 
 CUresult paella_cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned int numOptions, CUjit_option* options,
                                    void** optionValues) {
+  if (!JitOptions::AreValid(options, numOptions)) return CUDA_ERROR_INVALID_VALUE;
   return LoadModule(module, image, JitOptions::From(options, optionValues, numOptions));
 }
 

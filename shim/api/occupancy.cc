@@ -16,11 +16,13 @@ CUresult EnterKernel(Client*& client, const void* handle, Kernel*& kernel) {
   return kernel != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 
+bool FlagsAreKnown(unsigned flags) { return (flags & ~unsigned{CU_OCCUPANCY_DISABLE_CACHING_OVERRIDE}) == 0; }
+
 CUresult Occupancy(int* blocks, const void* handle, int block_threads, std::size_t shared_bytes, unsigned flags) {
   Client* client;
   Kernel* kernel;
   if (const CUresult result = EnterKernel(client, handle, kernel); result != CUDA_SUCCESS) return result;
-  if (blocks == nullptr || block_threads <= 0) return CUDA_ERROR_INVALID_VALUE;
+  if (blocks == nullptr || block_threads <= 0 || !FlagsAreKnown(flags)) return CUDA_ERROR_INVALID_VALUE;
   return BlocksPerMultiprocessor(*client, *kernel, block_threads, shared_bytes, flags, *blocks);
 }
 
@@ -31,7 +33,7 @@ CUresult BestBlockSize(int* grid, int* block, CUfunction handle, CUoccupancyB2DS
   Client* client;
   Kernel* kernel;
   if (const CUresult result = EnterKernel(client, handle, kernel); result != CUDA_SUCCESS) return result;
-  if (grid == nullptr || block == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (grid == nullptr || block == nullptr || !FlagsAreKnown(flags)) return CUDA_ERROR_INVALID_VALUE;
   const int warp = std::max(DeviceAttribute(*client, CU_DEVICE_ATTRIBUTE_WARP_SIZE), 1);
   const int most_resident = DeviceAttribute(*client, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR);
   const int device_limit = std::min(DeviceAttribute(*client, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK),

@@ -200,18 +200,28 @@ CUresult paella_cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute att
   Client* client;
   if (const CUresult result = EnterPool(client, pool); result != CUDA_SUCCESS) return result;
   if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (attr == CU_MEMPOOL_ATTR_RELEASE_THRESHOLD) {
-    std::uint64_t threshold = 0;
-    std::memcpy(&threshold, value, sizeof threshold);
-    client->pool_release_threshold_bytes = threshold;
+  std::uint64_t bytes = 0;
+  switch (attr) {
+    case CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES:
+    case CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC:
+    case CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES: return CUDA_SUCCESS;  // they steer what the daemon decides
+    case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD:
+      std::memcpy(&bytes, value, sizeof bytes);
+      client->pool_release_threshold_bytes = bytes;
+      return CUDA_SUCCESS;
+    case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH:
+    case CU_MEMPOOL_ATTR_USED_MEM_HIGH:  // a mark can only be set back
+      std::memcpy(&bytes, value, sizeof bytes);
+      return bytes == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    default: return CUDA_ERROR_INVALID_VALUE;  // unknown, or only to be read
   }
-  return CUDA_SUCCESS;  // the others steer a reuse that the daemon decides
 }
 
 CUresult paella_cuMemPoolGetAccess(CUmemAccess_flags* flags, CUmemoryPool memPool, CUmemLocation* location) {
   Client* client;
   if (const CUresult result = EnterPool(client, memPool); result != CUDA_SUCCESS) return result;
   if (flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id != 0) return CUDA_ERROR_INVALID_DEVICE;
   const bool own = location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id == 0;
   *flags = own ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
   return CUDA_SUCCESS;

@@ -111,6 +111,7 @@ constexpr BadCall kRows[] = {
      [](Row& row) { row.Call(DRIVER(cuCtxEnablePeerAccess), row.state.context, 0); }},
     {"context.peer_access_flags",
      [](Row& row) { row.Call(DRIVER(cuCtxEnablePeerAccess), row.state.context, 1); }},
+    {"context.peer_access_to_null", [](Row& row) { row.Call(DRIVER(cuCtxEnablePeerAccess), nullptr, 0); }},
     {"context.peer_access_never_enabled",
      [](Row& row) { row.Call(DRIVER(cuCtxDisablePeerAccess), row.state.context); }},
 };

@@ -1,4 +1,5 @@
 // Modules, libraries, and the functions and variables in them.
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -37,6 +38,19 @@ void AddKernels(Module& module) {
   }
 }
 
+constexpr int kNewestPtxVersion = CUDA_VERSION / 1000 - 4;  // CUDA 13 came with PTX 9
+constexpr int kArchitecture = 90;
+
+// The whole number behind the first directive of that name; 0 if there is none.
+int DirectiveNumber(std::string_view ptx, std::string_view directive) {
+  const std::size_t at = ptx.find(directive);
+  int number = 0;
+  if (at == std::string_view::npos) return number;
+  ptx.remove_prefix(at + directive.size());
+  std::from_chars(ptx.data(), ptx.data() + ptx.size(), number);
+  return number;
+}
+
 CUresult Load(const void* image, std::shared_ptr<Module>& module) {
   Context* context = nullptr;
   PAELLA_RETURN_IF_ERROR(UseContext(context));
@@ -45,6 +59,8 @@ CUresult Load(const void* image, std::shared_ptr<Module>& module) {
   const ImageKind kind = FindPtx(image, ptx);
   if (kind == ImageKind::kUnknown) return CUDA_ERROR_INVALID_IMAGE;
   if (kind == ImageKind::kNoPtx) return CUDA_ERROR_NO_BINARY_FOR_GPU;
+  if (DirectiveNumber(ptx, ".version ") > kNewestPtxVersion) return CUDA_ERROR_UNSUPPORTED_PTX_VERSION;
+  if (DirectiveNumber(ptx, ".target sm_") > kArchitecture) return CUDA_ERROR_INVALID_PTX;
   module = std::make_shared<Module>();
   module->context = context;
   const auto allocate = [&](std::size_t bytes) -> std::uint8_t* {
@@ -183,6 +199,7 @@ CUresult SetAttributeOf(const void* handle, CUfunction_attribute attribute, int 
     if (value < 0 || value > most) return CUDA_ERROR_INVALID_VALUE;
     kernel->max_dynamic_shared = value;
   } else if (attribute == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT) {
+    if (value < -1 || value > 100) return CUDA_ERROR_INVALID_VALUE;
     kernel->shared_carveout = value;  // a hint, and none that the model follows
   } else if (attribute != CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED) {
     return CUDA_ERROR_INVALID_VALUE;
