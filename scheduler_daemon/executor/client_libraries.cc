@@ -64,6 +64,7 @@ CUresult ClientObjects::Handle(const ipc::LibraryLoad& call, ipc::LibraryLoadRep
     auto upload = uploads_.extract(call.upload);
     if (upload.empty()) return CUDA_ERROR_INVALID_IMAGE;
     image = std::move(upload.mapped());
+    upload_bytes_ -= image.size();
   }
   image.push_back(std::byte{0});  // PTX is a C string, and a client need not have ended it
   std::array<char, kLogBytes> error_log{};

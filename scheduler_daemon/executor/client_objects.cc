@@ -50,9 +50,9 @@ void ClientObjects::DestroyEvent(std::uint64_t event) {
 
 bool ClientObjects::AppendUpload(std::uint64_t upload, const std::vector<std::byte>& data) {
   const std::lock_guard lock(mutex_);
-  std::uint64_t total = data.size();
-  for (const auto& [number, bytes] : uploads_) total += bytes.size();
-  if (total > kMaxUploadBytes) return false;
+  if (data.size() > kMaxUploadBytes - upload_bytes_) return false;
+  if (uploads_.size() >= kMaxUploads && !uploads_.contains(upload)) return false;
+  upload_bytes_ += data.size();
   auto& bytes = uploads_[upload];
   bytes.insert(bytes.end(), data.begin(), data.end());
   return true;

@@ -54,6 +54,8 @@ class ClientObjects {
  public:
   // Total an upload may have: more than any image seen (notes: 29 MB), less than what would hurt the daemon.
   static constexpr std::uint64_t kMaxUploadBytes = 1ull << 30;
+  // A program loads one image at a time in each thread; an upload that is never loaded costs more than its bytes.
+  static constexpr std::size_t kMaxUploads = 4096;
 
   ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes);
   ~ClientObjects();  // gives everything back; nothing of it is in use on the GPU any more
@@ -66,7 +68,7 @@ class ClientObjects {
   // The event's driver object, made at first use; null if the driver has no more. A command that records it keeps it.
   std::shared_ptr<CUevent_st> EventFor(std::uint64_t event);
   void DestroyEvent(std::uint64_t event);
-  // False: more than kMaxUploadBytes.
+  // False: more than kMaxUploadBytes or kMaxUploads.
   bool AppendUpload(std::uint64_t upload, const std::vector<std::byte>& data);
   // Forgets the allocation for later commands and returns whether there was one.
   bool ForgetDevice(std::uint64_t address);
@@ -126,6 +128,7 @@ class ClientObjects {
   RangeAllocator arena_;
   std::unordered_map<std::uint64_t, std::uint64_t> host_;
   std::unordered_map<std::uint64_t, std::vector<std::byte>> uploads_;
+  std::uint64_t upload_bytes_ = 0;  // of all of them
   std::unordered_map<std::uint64_t, Library> libraries_;
   std::unordered_map<std::uint64_t, KernelInfo> kernels_;
   std::unordered_map<std::uint64_t, std::shared_ptr<CUevent_st>> events_;

@@ -175,7 +175,10 @@ void Daemon::OnExecutorReady() {
   std::erase_if(guests_, [](const auto& guest) { return guest->gone; });
 }
 
-void Daemon::OnExecutorGone() { clients_.FailAll(CUDA_ERROR_DEVICE_UNAVAILABLE); }
+void Daemon::OnExecutorGone() {
+  clients_.FailAll(CUDA_ERROR_DEVICE_UNAVAILABLE);
+  for (auto& [tag, question] : questions_) question.deadline = Clock::now();  // nobody is left to answer them
+}
 
 void Daemon::DropLateGuests() {
   std::erase_if(guests_, [now = Clock::now()](const auto& guest) {

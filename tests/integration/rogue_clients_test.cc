@@ -46,6 +46,13 @@ constexpr const char* kMalformed = "is malformed";
 constexpr const char* kCorrupt = "its submission ring is corrupt";
 constexpr const char* kOutOfOrder = "a command is out of its stream's order";
 
+// One byte each.
+void FloodWithUploads(RogueClient& rogue) {
+  ipc::UploadChunk chunk;
+  chunk.data.resize(1);
+  for (chunk.upload = 0; chunk.upload < 1'000'000 && !rogue.socket().PeerIsGone(); ++chunk.upload) rogue.Post(chunk);
+}
+
 // Each of these ends the client.
 const Misdeed kRecords[] = {
     {"UnknownKind", kMalformed, [](RogueClient& rogue) { rogue.PostBytes(4711, std::array<std::byte, 8>{}); }},
@@ -175,6 +182,7 @@ const Misdeed kRecords[] = {
      [](RogueClient& rogue) { rogue.Post(InOrder<ipc::CallbackDone>()); }},
     {"CallbackOfAStreamBeyondAll", "a callback's stream does not exist",
      [](RogueClient& rogue) { rogue.Post(InOrder<ipc::CallbackDone>(ipc::kMaxStreams)); }},
+    {"FloodOfUploads", "it uploads more than the daemon keeps", FloodWithUploads},
     {"OversizedUpload", "it uploads more than the daemon keeps",
      [](RogueClient& rogue) {
        ipc::UploadChunk chunk;

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -26,6 +27,11 @@ DaemonProcess::DaemonProcess(const DaemonOptions& options)
     : socket_(options.socket.empty() ? folder_.path() + "/gpu.sock" : options.socket) {
   const std::string driver = options.driver.empty() ? PAELLA_TEST_DRIVER : options.driver;
   std::vector<std::string> words{PAELLA_TEST_DAEMON, "--driver", driver, "--socket", socket_};
+  if (!options.settings.empty()) {
+    const std::string config = folder_.path() + "/paellad.toml";
+    std::ofstream(config) << options.settings;
+    words.insert(words.end(), {"--config", config});
+  }
   words.insert(words.end(), options.arguments.begin(), options.arguments.end());
   process_ = std::make_unique<ChildProcess>(words, options.environment);
 }

@@ -35,6 +35,7 @@ struct DaemonOptions {
   std::vector<std::string> arguments = {};  // behind those that name driver and socket
   Environment environment = {};
   std::string socket = "";  // empty: in a folder of its own
+  std::string settings = "";  // lines of its configuration file
   std::string driver = "";  // empty: the simulated GPU
 };
 
