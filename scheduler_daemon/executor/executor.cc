@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -300,6 +301,9 @@ int Executor::Run(const DeviceDescription& device) {
   if (scheduler_.failure() != CUDA_SUCCESS) {
     spdlog::error("executor: the context is lost: {}", driver_.ErrorName(scheduler_.failure()));
     scheduler_.BlameInFlight();
+    // The driver takes its time to end this process. paellad must know before the culprit can, or it hands us the
+    // programs that come next.
+    shutdown(control_.fd(), SHUT_RDWR);
     status = kExecutorGpuFault;
   }
   spdlog::shutdown();

@@ -66,6 +66,8 @@ class Tenants {
       for (const auto& [name, tenant] : tenants_) all.push_back(tenant);
     }
     for (const auto& tenant : all) tenant->memory.TrimIdle();
+    all.clear();
+    Tidy();  // one whose last client has left meanwhile
   }
 
  private:

@@ -40,11 +40,12 @@ CLI::App* AddRun(CLI::App& app, RunOptions& options) {
   run->footer("The program follows: paellactl run [OPTIONS] -- PROGRAM [ARGUMENT...]");
   AddWord(run, "--tenant", options.tenant, "Whom its work is accounted to (PAELLA_TENANT; default: user/program.pid)");
   AddWord(run, "--class", options.class_name, "Class of its work (PAELLA_CLASS; default: normal)");
-  AddWord(run, "--socket", options.socket, "The daemon's socket (PAELLA_SOCKET; default: that of the first visible GPU)");
+  AddWord(run, "--socket", options.socket, "The daemon's socket (PAELLA_SOCKET; default: of the first visible GPU)");
   AddWord(run, "--fallback", options.fallback, "\"native\": without a daemon, use the GPU directly (PAELLA_FALLBACK)")
       ->check(CLI::IsMember({"native"}));
   AddWord(run, "--log", options.log, "\"stderr\" or a file for the library's log (PAELLA_LOG)");
-  run->add_option("--gpu", options.gpu, "Ordinal of the GPU (CUDA_VISIBLE_DEVICES)")->check(CLI::Range(0, kMostGpus - 1));
+  run->add_option("--gpu", options.gpu, "Ordinal of the GPU (CUDA_VISIBLE_DEVICES)")
+      ->check(CLI::Range(0, kMostGpus - 1));
   return run;
 }
 

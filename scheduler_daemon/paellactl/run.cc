@@ -15,8 +15,8 @@ namespace {
 
 bool IsSet(const char* value) { return value != nullptr && *value != '\0'; }
 
-// The first GPU of a list like "2,0": the one that the shim will show, as the socket is that GPU's. Frameworks count GPUs
-// through NVML and this variable, and would find more than there are.
+// The first GPU of a list like "2,0": the one that the shim will show, as the socket is that GPU's. Frameworks count
+// GPUs through NVML and this variable, and would find more than there are.
 std::string FirstOf(const std::string& visible_devices) { return visible_devices.substr(0, visible_devices.find(',')); }
 
 void ChooseGpu(const RunOptions& options, const std::function<const char*(const char*)>& get, Changes& changes) {

@@ -79,6 +79,7 @@ std::string DescribeDaemon(const json& daemon) {
 }
 
 std::string DescribeDevice(const json& device) {
+  if (device.is_null()) return "GPU: known when an executor has started\n";
   return "GPU " + Text(device, "ordinal") + ": " + Text(device, "name") + ", " + Text(device, "pci_bus_id") + ", " +
          Bytes(Number(device, "total_memory_bytes")) + ", CUDA " + DriverVersion(device) + "\n";
 }

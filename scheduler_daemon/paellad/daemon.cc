@@ -34,6 +34,12 @@ void Reply(ipc::ControlSocket& socket, bool failed, const std::string& text) {
   socket.Send(reply);
 }
 
+// 0: systemd does not watch.
+std::chrono::microseconds WatchdogPeriod() {
+  std::uint64_t limit_us = 0;
+  return std::chrono::microseconds(sd_watchdog_enabled(0, &limit_us) > 0 ? limit_us / 2 : 0);
+}
+
 std::string Words(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
@@ -47,7 +53,8 @@ Daemon::Daemon(const Settings& settings, std::unique_ptr<const Driver> driver)
       driver_(std::move(driver)),
       slabs_(*driver_, settings.device),
       executor_(settings, slabs_, *this),
-      clients_(settings, executor_) {}
+      clients_(settings, executor_),
+      watchdog_period_(WatchdogPeriod()) {}
 
 bool Daemon::Listen() {
   std::string error;
@@ -89,7 +96,7 @@ void Daemon::Turn() {
   if (poll(polled.data(), polled.size(), static_cast<int>(wait.count())) > 0) Serve(polled);
   DropLateGuests();
   AnswerLateQuestions();
-  TellSystemd("WATCHDOG=1");
+  FeedWatchdog();
 }
 
 std::vector<pollfd> Daemon::Descriptors() const {
@@ -228,6 +235,15 @@ void Daemon::AnswerLateQuestions() {
 
 void Daemon::TellSystemd(const char* state) {
   sd_notify(0, state);  // does nothing where systemd did not start us
+}
+
+// Half of the time that systemd gives, and not each turn: under load that would be thousands of packets a second, and one
+// that systemd has no room for stops us.
+void Daemon::FeedWatchdog() {
+  const auto now = Clock::now();
+  if (watchdog_period_.count() == 0 || now < next_feed_) return;
+  next_feed_ = now + watchdog_period_;
+  TellSystemd("WATCHDOG=1");
 }
 
 // No new clients; those that are here may finish what they have asked for. A second signal cuts it short.

@@ -72,6 +72,7 @@ class Daemon : private ExecutorListener {
   void DropLateGuests();
   void AnswerLateQuestions();
   void TellSystemd(const char* state);
+  void FeedWatchdog();
   void Drain();
   std::uint64_t UptimeSeconds() const;
 
@@ -81,6 +82,8 @@ class Daemon : private ExecutorListener {
   ExecutorSupervisor executor_;
   ClientRegistry clients_;
   const Clock::time_point started_ = Clock::now();
+  const std::chrono::microseconds watchdog_period_;
+  Clock::time_point next_feed_;  // of the watchdog
 
   int signals_ = -1;
   ipc::Fd listener_;

@@ -49,7 +49,7 @@ std::string WhatIsWrong(const Settings& settings) {
   };
   const std::uint64_t window_end = end(settings.window_base, settings.window_bytes);
   const std::uint64_t arena_end = end(settings.arena_base, settings.arena_bytes);
-  if (window_end > kAddressEnd || arena_end > kAddressEnd) return "max_clients windows or arenas leave the address space";
+  if (std::max(window_end, arena_end) > kAddressEnd) return "max_clients windows or arenas leave the address space";
   if (settings.window_base < arena_end && settings.arena_base < window_end) return "windows and arenas overlap";
   return "";
 }

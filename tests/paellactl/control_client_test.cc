@@ -90,12 +90,14 @@ TEST(AskTest, NoAnswer) {
     ipc::Packet packet;
     EXPECT_EQ(client.Receive(packet, std::chrono::seconds(20)), ipc::ReceiveStatus::kClosed);  // the client gave up
   });
-  ExpectFailure(Ask({server.control_path()}, "status", "", kShort), server.control_path() + ": paellad does not answer");
+  ExpectFailure(Ask({server.control_path()}, "status", "", kShort),
+                server.control_path() + ": paellad does not answer");
 }
 
 TEST(AskTest, NobodyAccepts) {
   FakeControlServer server;  // serves nobody
-  ExpectFailure(Ask({server.control_path()}, "status", "", kShort), server.control_path() + ": paellad does not answer");
+  ExpectFailure(Ask({server.control_path()}, "status", "", kShort),
+                server.control_path() + ": paellad does not answer");
 }
 
 TEST(AskTest, TheConnectionIsClosed) {

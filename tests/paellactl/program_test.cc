@@ -56,10 +56,6 @@ void ExpectFailure(const std::vector<std::string>& words, int status, const std:
   EXPECT_NE(outcome.error.find(error), outcome.error.npos) << outcome.error;
 }
 
-bool HasLine(const std::string& text, const std::string& line) {
-  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
-}
-
 TEST(PaellactlTest, PolicyGet) {
   FakeControlServer server;
   server.Reply(false, "fifo");
@@ -127,8 +123,12 @@ TEST(PaellactlRunTest, AMissingProgram) {
 
 TEST(PaellactlRunTest, AFileThatIsNoProgram) { ExpectFailure({"run", "/"}, 126, "paellactl: /: Permission denied\n"); }
 
-// Programs that run preloaded with the real libpaella.so. Built without sanitizers only: their runtime has to come first.
+// Programs that run preloaded with the real libpaella.so. Without sanitizers only: their runtime has to come first.
 #ifndef PAELLA_IS_SANITIZED
+bool HasLine(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
 TEST(PaellactlRunTest, TheEnvironmentIsAsPromised) {
   const Outcome outcome = Paellactl({"run", "--tenant=a", "--class", "latency", "--socket=/s.sock", "--fallback=native",
                                      "--log", "/dev/null", "--gpu=2", "--", "env"});

@@ -57,11 +57,12 @@ TEST(DescribeStatusTest, AnIdleDaemonTakesFourLines) {
 
 TEST(DescribeStatusTest, WhatIsMissingOrStrangeIsADash) {
   const std::string shown = DescribeStatus(json::parse(
-      R"({"daemon": 5, "device": null, "policy": [], "tenants": [{"tenant": "a", "launches": "many"}, 3], "clients": 1})"));
+      R"({"daemon": 5, "device": null, "policy": [], "clients": 1,
+          "tenants": [{"tenant": "a", "launches": "many"}, 3]})"));
   EXPECT_EQ(shown,
             "paellad -, pid -, up -, at -\n"
             "executor: none, restarts -\n"
-            "GPU -: -, -, -, CUDA -\n"
+            "GPU: known when an executor has started\n"
             "policy: -\n"
             "\n"
             "TENANT  CLASS  CLIENTS  LAUNCHES  WAITING  IN FLIGHT  MEMORY  GPU TIME\n"

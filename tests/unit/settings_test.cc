@@ -4,11 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <regex>
 #include <sstream>
 #include <vector>
 
@@ -101,6 +99,13 @@ TEST(SettingsTomlTest, NamesAreChecked) {
   ExpectError("\nlog_level = 'loud'", "my.toml:2: expected one of trace, debug, info, warning, error, off");
 }
 
+// "key = value" of a line like "#key = value"; "" for any other, prose among them.
+std::string ShownEntry(const std::string& line) {
+  if (line.empty() || line[0] != '#') return "";
+  const std::size_t end = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_", 1);
+  return end > 1 && end != line.npos && line.compare(end, 3, " = ") == 0 ? line.substr(1) : "";
+}
+
 // The shipped file shows each key behind a '#', with its default.
 TEST(ShippedConfigTest, ShowsEveryKeyWithItsDefault) {
   std::ifstream file(PAELLA_EXAMPLE_CONFIG);
@@ -108,14 +113,14 @@ TEST(ShippedConfigTest, ShowsEveryKeyWithItsDefault) {
   const std::string as_shipped(std::istreambuf_iterator<char>(file), {});
   EXPECT_EQ(ErrorOf(as_shipped), "");
 
-  std::vector<std::string> lines;
   std::string line, every_key, error;
   std::istringstream text(as_shipped);
-  const std::regex key("#([a-z_]+) = .*");
+  int keys = 0;
   while (std::getline(text, line)) {
-    if (std::regex_match(line, key)) lines.push_back(line.substr(1));
+    const std::string entry = ShownEntry(line);
+    every_key += entry + "\n";
+    keys += entry.empty() ? 0 : 1;
   }
-  for (const std::string& entry : lines) every_key += entry + "\n";
   Settings settings;
   settings.max_clients = 1;  // whatever is not in the file stays, and is seen
   settings.drain_seconds = 1;
@@ -125,7 +130,7 @@ TEST(ShippedConfigTest, ShowsEveryKeyWithItsDefault) {
   // Does not compile when a setting is added: show it in the file too.
   const auto& [device, socket, control_socket, socket_mode, control_mode, driver, policy, log_level, window_base,
                window_bytes, arena_base, arena_bytes, max_clients, drain_seconds] = settings;
-  EXPECT_EQ(lines.size(), 14u) << every_key;
+  EXPECT_EQ(keys, 14) << every_key;
   (void)device, (void)socket, (void)control_socket, (void)socket_mode, (void)control_mode, (void)driver, (void)policy;
   (void)log_level, (void)window_base, (void)window_bytes, (void)arena_base, (void)arena_bytes, (void)max_clients;
   (void)drain_seconds;

@@ -18,6 +18,11 @@ namespace paella::simulated_gpu {
     if (const CUresult early_result = (expression); early_result != CUDA_SUCCESS) return early_result; \
   } while (false)
 
+#define PAELLA_RETURN_IF_NULL(pointer)                        \
+  do {                                                        \
+    if ((pointer) == nullptr) return CUDA_ERROR_INVALID_VALUE; \
+  } while (false)
+
 // NOT_INITIALIZED before cuInit.
 CUresult UseDriver();
 // The current context; its sticky error, or INVALID_CONTEXT if there is none.

@@ -172,6 +172,7 @@ CUresult cuCtxSetCurrent(CUcontext ctx) {
 
 CUresult cuCtxGetCurrent(CUcontext* pctx) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
+  PAELLA_RETURN_IF_NULL(pctx);
   *pctx = HandleOf(Current());
   return CUDA_SUCCESS;
 }
@@ -194,6 +195,7 @@ CUresult cuCtxPopCurrent(CUcontext* pctx) {
 CUresult cuCtxGetDevice(CUdevice* device) {
   Context* context = nullptr;
   PAELLA_RETURN_IF_ERROR(UseContext(context));
+  PAELLA_RETURN_IF_NULL(device);
   *device = 0;
   return CUDA_SUCCESS;
 }
@@ -201,6 +203,7 @@ CUresult cuCtxGetDevice(CUdevice* device) {
 CUresult cuCtxGetFlags(unsigned int* flags) {
   Context* context = nullptr;
   PAELLA_RETURN_IF_ERROR(UseContext(context));
+  PAELLA_RETURN_IF_NULL(flags);
   *flags = context->flags;
   return CUDA_SUCCESS;
 }
@@ -208,6 +211,7 @@ CUresult cuCtxGetFlags(unsigned int* flags) {
 CUresult cuCtxGetId(CUcontext ctx, unsigned long long* ctxId) {
   std::shared_ptr<Context> context = Current();
   if (ctx != nullptr) PAELLA_RETURN_IF_ERROR(FindContext(ctx, context));
+  PAELLA_RETURN_IF_NULL(ctxId);
   if (context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
   *ctxId = context->id;
   return CUDA_SUCCESS;
@@ -216,6 +220,7 @@ CUresult cuCtxGetId(CUcontext ctx, unsigned long long* ctxId) {
 CUresult cuCtxGetApiVersion(CUcontext ctx, unsigned int* version) {
   std::shared_ptr<Context> context;
   if (ctx != nullptr) PAELLA_RETURN_IF_ERROR(FindContext(ctx, context));
+  PAELLA_RETURN_IF_NULL(version);
   *version = 3020;
   return CUDA_SUCCESS;
 }
@@ -238,6 +243,7 @@ CUresult cuCtxGetStreamPriorityRange(int* leastPriority, int* greatestPriority) 
 CUresult cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
   Context* context = nullptr;
   PAELLA_RETURN_IF_ERROR(UseContext(context));
+  PAELLA_RETURN_IF_NULL(pvalue);
   switch (limit) {
     case CU_LIMIT_STACK_SIZE: *pvalue = 1024; return CUDA_SUCCESS;
     case CU_LIMIT_PRINTF_FIFO_SIZE: *pvalue = 1 << 20; return CUDA_SUCCESS;
@@ -253,6 +259,7 @@ CUresult cuCtxSetLimit(CUlimit, size_t) {
 }
 
 CUresult cuCtxGetCacheConfig(CUfunc_cache* pconfig) {
+  PAELLA_RETURN_IF_NULL(pconfig);
   *pconfig = CU_FUNC_CACHE_PREFER_NONE;
   return CUDA_SUCCESS;
 }

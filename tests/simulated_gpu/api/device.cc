@@ -75,30 +75,35 @@ using namespace paella::simulated_gpu;
 
 CUresult cuDeviceGet(CUdevice* device, int ordinal) {
   PAELLA_RETURN_IF_ERROR(UseDevice(ordinal));
+  PAELLA_RETURN_IF_NULL(device);
   *device = 0;
   return CUDA_SUCCESS;
 }
 
 CUresult cuDeviceGetCount(int* count) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
+  PAELLA_RETURN_IF_NULL(count);
   *count = 1;
   return CUDA_SUCCESS;
 }
 
 CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
+  PAELLA_RETURN_IF_NULL(name);
   std::snprintf(name, static_cast<std::size_t>(len), "%s", kName);
   return CUDA_SUCCESS;
 }
 
 CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
+  PAELLA_RETURN_IF_NULL(uuid);
   std::memcpy(uuid->bytes, "simulated gpu 0", sizeof uuid->bytes);
   return CUDA_SUCCESS;
 }
 
 CUresult cuDeviceGetPCIBusId(char* pciBusId, int len, CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
+  PAELLA_RETURN_IF_NULL(pciBusId);
   std::snprintf(pciBusId, static_cast<std::size_t>(len), "%s", kBusId);
   return CUDA_SUCCESS;
 }
@@ -112,6 +117,7 @@ CUresult cuDeviceGetByPCIBusId(CUdevice* dev, const char* pciBusId) {
 
 CUresult cuDeviceTotalMem(size_t* bytes, CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
+  PAELLA_RETURN_IF_NULL(bytes);
   *bytes = Budget::Get().total_bytes();
   return CUDA_SUCCESS;
 }
@@ -133,6 +139,7 @@ CUresult cuDeviceComputeCapability(int* major, int* minor, CUdevice dev) {
 CUresult cuDeviceCanAccessPeer(int* canAccessPeer, CUdevice dev, CUdevice peerDev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
   PAELLA_RETURN_IF_ERROR(UseDevice(peerDev));
+  PAELLA_RETURN_IF_NULL(canAccessPeer);
   *canAccessPeer = 0;
   return CUDA_SUCCESS;
 }

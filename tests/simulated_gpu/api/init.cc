@@ -29,6 +29,7 @@ constexpr ErrorText kErrors[] = {
     PAELLA_ERROR(CUDA_ERROR_INVALID_IMAGE, "device kernel image is invalid"),
     PAELLA_ERROR(CUDA_ERROR_INVALID_CONTEXT, "invalid device context"),
     PAELLA_ERROR(CUDA_ERROR_NO_BINARY_FOR_GPU, "no kernel image is available for execution on the device"),
+    PAELLA_ERROR(CUDA_ERROR_FILE_NOT_FOUND, "file not found"),
     PAELLA_ERROR(CUDA_ERROR_INVALID_PTX, "a PTX JIT compilation failed"),
     PAELLA_ERROR(CUDA_ERROR_OPERATING_SYSTEM, "OS call failed or operation not supported on this OS"),
     PAELLA_ERROR(CUDA_ERROR_INVALID_HANDLE, "invalid resource handle"),

@@ -105,6 +105,7 @@ CUresult LaunchKernel(const void* handle, const Configuration& configuration, CU
 
 // Attributes that ask for what is not modelled are errors; hints are not.
 CUresult ReadAttributes(const CUlaunchConfig& config, Configuration& configuration) {
+  if (config.attrs == nullptr && config.numAttrs != 0) return CUDA_ERROR_INVALID_VALUE;
   for (unsigned i = 0; i < config.numAttrs; ++i) {
     const CUlaunchAttribute& attribute = config.attrs[i];
     switch (attribute.id) {
@@ -141,6 +142,8 @@ CUresult BestBlock(int* grid, int* block, CUfunction function, CUoccupancyB2DSiz
                    int limit) {
   std::shared_ptr<Kernel> kernel;
   PAELLA_RETURN_IF_ERROR(UseKernel(function, kernel));
+  PAELLA_RETURN_IF_NULL(grid);
+  PAELLA_RETURN_IF_NULL(block);
   const int most = std::min(limit > 0 ? limit : 1024, static_cast<int>(kernel->function->max_threads));
   int best_threads = 0;
   for (int threads = most; threads > 0; threads = (threads - 1) / 32 * 32) {

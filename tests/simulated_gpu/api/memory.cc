@@ -129,6 +129,7 @@ CUresult cuMemHostUnregister(void* p) {
 CUresult cuMemHostGetDevicePointer(CUdeviceptr* pdptr, void* p, unsigned int) {
   Context* context = nullptr;
   PAELLA_RETURN_IF_ERROR(UseContext(context));
+  PAELLA_RETURN_IF_NULL(pdptr);
   Range range;
   if (!MemoryMap::Get().Lookup(reinterpret_cast<std::uintptr_t>(p), range)) return CUDA_ERROR_INVALID_VALUE;
   *pdptr = reinterpret_cast<std::uintptr_t>(p);
@@ -138,6 +139,8 @@ CUresult cuMemHostGetDevicePointer(CUdeviceptr* pdptr, void* p, unsigned int) {
 CUresult cuMemGetInfo(size_t* free, size_t* total) {
   Context* context = nullptr;
   PAELLA_RETURN_IF_ERROR(UseContext(context));
+  PAELLA_RETURN_IF_NULL(free);
+  PAELLA_RETURN_IF_NULL(total);
   *free = Budget::Get().free_bytes();
   *total = Budget::Get().total_bytes();
   return CUDA_SUCCESS;
@@ -163,6 +166,8 @@ CUresult cuPointerGetAttribute(void* data, CUpointer_attribute attribute, CUdevi
 CUresult cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute* attributes, void** data, CUdeviceptr ptr) {
   Context* context = nullptr;
   PAELLA_RETURN_IF_ERROR(UseContext(context));
+  PAELLA_RETURN_IF_NULL(attributes);
+  PAELLA_RETURN_IF_NULL(data);
   for (unsigned i = 0; i < numAttributes; ++i) {
     if (PointerAttribute(data[i], attributes[i], ptr) != CUDA_SUCCESS) std::memset(data[i], 0, AttributeBytes(attributes[i]));
   }
@@ -199,6 +204,7 @@ CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
 
 CUresult cuDeviceGetDefaultMemPool(CUmemoryPool* pool_out, CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
+  PAELLA_RETURN_IF_NULL(pool_out);
   *pool_out = DefaultPool();
   return CUDA_SUCCESS;
 }
@@ -237,6 +243,7 @@ CUresult cuMemPoolSetAttribute(CUmemoryPool handle, CUmemPool_attribute attr, vo
 CUresult cuMemPoolGetAttribute(CUmemoryPool handle, CUmemPool_attribute attr, void* value) {
   std::shared_ptr<Pool> pool;
   PAELLA_RETURN_IF_ERROR(UsePool(handle, pool));
+  PAELLA_RETURN_IF_NULL(value);
   switch (attr) {
     case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD: return Answer(value, pool->release_threshold.load());
     case CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES:

@@ -124,6 +124,7 @@ template <typename Handle>
 CUresult Enumerate(Handle* handles, unsigned count, const void* module_handle) {
   std::shared_ptr<Module> module;
   PAELLA_RETURN_IF_ERROR(UseModule(module_handle, module));
+  if (handles == nullptr && count != 0) return CUDA_ERROR_INVALID_VALUE;
   for (unsigned i = 0; i < count && i < module->kernels.size(); ++i) {
     handles[i] = reinterpret_cast<Handle>(module->kernels[i].get());
   }
@@ -150,6 +151,7 @@ CUresult ParameterOf(const void* handle, std::size_t index, std::size_t* offset,
 CUresult NameOf(const char** name, const void* handle) {
   std::shared_ptr<Kernel> kernel;
   PAELLA_RETURN_IF_ERROR(UseKernel(handle, kernel));
+  PAELLA_RETURN_IF_NULL(name);
   *name = kernel->function->name.c_str();
   return CUDA_SUCCESS;
 }
@@ -220,6 +222,7 @@ CUresult cuModuleEnumerateFunctions(CUfunction* functions, unsigned int numFunct
   return Enumerate(functions, numFunctions, mod);
 }
 CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* mode) {
+  PAELLA_RETURN_IF_NULL(mode);
   *mode = CU_MODULE_EAGER_LOADING;
   return CUDA_SUCCESS;
 }
@@ -246,6 +249,7 @@ CUresult cuLibraryEnumerateKernels(CUkernel* kernels, unsigned int numKernels, C
 CUresult cuLibraryGetModule(CUmodule* pMod, CUlibrary library) {
   std::shared_ptr<Module> module;
   PAELLA_RETURN_IF_ERROR(UseModule(library, module));
+  PAELLA_RETURN_IF_NULL(pMod);
   *pMod = reinterpret_cast<CUmodule>(library);
   return CUDA_SUCCESS;
 }
@@ -255,6 +259,7 @@ CUresult cuLibraryGetGlobal(CUdeviceptr* dptr, size_t* bytes, CUlibrary library,
 CUresult cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {
   std::shared_ptr<Kernel> found;
   PAELLA_RETURN_IF_ERROR(UseKernel(kernel, found));
+  PAELLA_RETURN_IF_NULL(pFunc);
   *pFunc = reinterpret_cast<CUfunction>(kernel);
   return CUDA_SUCCESS;
 }
@@ -279,6 +284,7 @@ CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t* paramOff
 CUresult cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) {
   std::shared_ptr<Kernel> kernel;
   PAELLA_RETURN_IF_ERROR(UseKernel(hfunc, kernel));
+  PAELLA_RETURN_IF_NULL(hmod);
   *hmod = reinterpret_cast<CUmodule>(kernel->module);
   return CUDA_SUCCESS;
 }
@@ -294,6 +300,7 @@ CUresult cuFuncLoad(CUfunction function) {
 }
 CUresult cuFuncIsLoaded(CUfunctionLoadingState* state, CUfunction function) {
   PAELLA_RETURN_IF_ERROR(cuFuncLoad(function));
+  PAELLA_RETURN_IF_NULL(state);
   *state = CU_FUNCTION_LOADING_STATE_LOADED;
   return CUDA_SUCCESS;
 }

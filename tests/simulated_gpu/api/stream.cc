@@ -112,6 +112,7 @@ CUresult cuStreamQuery(CUstream hStream) {
 CUresult cuStreamGetPriority(CUstream hStream, int* priority) {
   std::shared_ptr<Stream> stream;
   PAELLA_RETURN_IF_ERROR(UseStream(hStream, stream));
+  PAELLA_RETURN_IF_NULL(priority);
   *priority = stream->priority;
   return CUDA_SUCCESS;
 }
@@ -119,6 +120,7 @@ CUresult cuStreamGetPriority(CUstream hStream, int* priority) {
 CUresult cuStreamGetFlags(CUstream hStream, unsigned int* flags) {
   std::shared_ptr<Stream> stream;
   PAELLA_RETURN_IF_ERROR(UseStream(hStream, stream));
+  PAELLA_RETURN_IF_NULL(flags);
   *flags = stream->flags;
   return CUDA_SUCCESS;
 }
@@ -126,6 +128,7 @@ CUresult cuStreamGetFlags(CUstream hStream, unsigned int* flags) {
 CUresult cuStreamGetId(CUstream hStream, unsigned long long* streamId) {
   std::shared_ptr<Stream> stream;
   PAELLA_RETURN_IF_ERROR(UseStream(hStream, stream));
+  PAELLA_RETURN_IF_NULL(streamId);
   *streamId = stream->id;
   return CUDA_SUCCESS;
 }
@@ -133,6 +136,7 @@ CUresult cuStreamGetId(CUstream hStream, unsigned long long* streamId) {
 CUresult cuStreamGetCtx(CUstream hStream, CUcontext* pctx) {
   std::shared_ptr<Stream> stream;
   PAELLA_RETURN_IF_ERROR(UseStream(hStream, stream));
+  PAELLA_RETURN_IF_NULL(pctx);
   *pctx = reinterpret_cast<CUcontext>(stream->context);
   return CUDA_SUCCESS;
 }
@@ -141,6 +145,7 @@ CUresult cuStreamGetCtx(CUstream hStream, CUcontext* pctx) {
 CUresult cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus* captureStatus) {
   std::shared_ptr<Stream> stream;
   PAELLA_RETURN_IF_ERROR(UseStream(hStream, stream));
+  PAELLA_RETURN_IF_NULL(captureStatus);
   *captureStatus = CU_STREAM_CAPTURE_STATUS_NONE;
   return CUDA_SUCCESS;
 }
@@ -240,6 +245,7 @@ CUresult cuEventElapsedTime(float* pMilliseconds, CUevent hStart, CUevent hEnd) 
   std::shared_ptr<Event> start, end;
   PAELLA_RETURN_IF_ERROR(UseEvent(hStart, start));
   PAELLA_RETURN_IF_ERROR(UseEvent(hEnd, end));
+  PAELLA_RETURN_IF_NULL(pMilliseconds);
   if (((start->flags | end->flags) & CU_EVENT_DISABLE_TIMING) != 0) return CUDA_ERROR_INVALID_HANDLE;
   const auto first = Engine::Get().Recorded(*start), last = Engine::Get().Recorded(*end);
   if (first == nullptr || last == nullptr) return CUDA_ERROR_INVALID_HANDLE;

@@ -1,0 +1,79 @@
+#include "tests/integration/rogue_client.h"
+
+#include <unistd.h>
+
+#include <cstring>
+#include <utility>
+
+#include "ipc/futex.h"
+
+namespace paella::integration {
+
+ipc::Hello Greeting(const std::string& tenant) {
+  ipc::Hello hello;
+  hello.version = ipc::kProtocolVersion;
+  hello.tenant = tenant;
+  hello.class_name = "normal";
+  hello.program = "rogue";
+  return hello;
+}
+
+RogueClient::RogueClient(const std::string& socket_path, const ipc::Hello& hello) {
+  auto socket = ipc::ControlSocket::Connect(socket_path);
+  if (!socket || !socket->Send(hello)) return;
+  socket_ = std::move(*socket);
+  ipc::Packet packet;
+  if (socket_.Receive(packet, test::kPatience) != ipc::ReceiveStatus::kPacket) return;
+  if (const auto refused = packet.As<ipc::Refusal>()) refusal_ = refused->reason;
+  const auto welcome = packet.As<ipc::Welcome>();
+  if (!welcome || packet.fds.size() != 3) return;
+  welcome_ = *welcome;
+  memory_ = ipc::Mapping::Shared(packet.fds[0].get(), welcome_.channel_bytes);
+  if (!memory_.valid()) return;
+  doorbell_ = std::move(packet.fds[2]);
+  channel_ = ipc::Channel(memory_.data());
+  writer_.emplace(channel_.ring());
+}
+
+void RogueClient::PostBytes(std::uint32_t kind, std::span<const std::byte> payload) {
+  std::span<std::byte> place;
+  const auto has_room = [&] { return !(place = writer_->Reserve(kind, payload.size())).empty(); };
+  if (!WaitUntil(has_room)) return;
+  std::memcpy(place.data(), payload.data(), payload.size());
+  writer_->Commit();
+  RingDoorbell();
+}
+
+void RogueClient::WriteRing(std::span<const std::byte> bytes, std::uint64_t tail) {
+  const ipc::RingMemory ring = channel_.ring();
+  const std::uint64_t start = ring.control->tail.load() % ring.buffer.size();
+  for (std::size_t i = 0; i < bytes.size(); ++i) ring.buffer[(start + i) % ring.buffer.size()] = bytes[i];
+  ring.control->tail.store(tail);
+  RingDoorbell();
+}
+
+void RogueClient::RingDoorbell() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(doorbell_.get(), &one, sizeof one);
+}
+
+void RogueClient::WaitForNews() {
+  // The daemon wakes whoever counts itself here; the bound is for ends of which it tells nobody.
+  constexpr std::chrono::milliseconds kBound{20};
+  std::atomic<std::uint32_t>& news = channel_.header().news;
+  const std::uint32_t seen = news.load();
+  channel_.header().client_sleepers.fetch_add(1);
+  ipc::FutexWait(news, seen, kBound);
+  channel_.header().client_sleepers.fetch_sub(1);
+}
+
+bool RogueClient::IsEnded() {
+  ipc::Packet packet;
+  return socket_.Receive(packet, test::kPatience) == ipc::ReceiveStatus::kClosed && sticky_error() != 0;
+}
+
+bool RogueClient::WaitForStickyError() {
+  return WaitUntil([this] { return sticky_error() != 0; });
+}
+
+}  // namespace paella::integration
