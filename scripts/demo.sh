@@ -139,7 +139,8 @@ save_status() {
   local tries
   ((ended += 3))
   for ((tries = 0; tries < 100; ++tries)); do
-    (($(field finished) >= ended)) && break
+    kill -0 "$daemon" 2>/dev/null || give_up_on_daemon "paellad has ended:"
+    [[ $(field finished 2>/dev/null || echo 0) -ge $ended ]] && break
     sleep 0.1
   done
   control status --json >"$folder/$policy.status.json"
@@ -166,7 +167,7 @@ else
   export PAELLA_REAL_DRIVER=/nonexistent
   unset CUDA_VISIBLE_DEVICES
   limit=300
-  digits_arguments=(--repeat 1)
+  digits_arguments=(--repeat 3)
   busy_arguments=(--microseconds 5000)
 fi
 start_daemon

@@ -47,8 +47,9 @@ def row(folder, policy, tenant, status):
     requests = known.get("requests", known.get("kernels", MISSING))
     accuracy = f"{known['accuracy']:.4f}" if "accuracy" in known else MISSING
     right = is_right(summary)
+    verdict = "right" if right else "NONE" if summary is None else "WRONG"
     cells = (policy, tenant, str(requests), accuracy, milliseconds(known.get("p50_us")),
-             milliseconds(known.get("p99_us")), gpu_seconds(status, tenant), "right" if right else "WRONG")
+             milliseconds(known.get("p99_us")), gpu_seconds(status, tenant), verdict)
     return cells, right
 
 

@@ -80,6 +80,15 @@ TEST_F(Clients, AreShownInTheStatusWithWhatTheyHold) {
   EXPECT_TRUE(TenantIsGone("shown"));
 }
 
+TEST_F(Clients, LeaveTheGpuTimeThatTheirTenantUsed) {
+  const auto client = StartClient(*daemon_, "passing", {PAELLA_TEST_VECTOR_ADD});
+  ASSERT_TRUE(EndsWell(*client));
+  EXPECT_TRUE(daemon_->WaitForStatus([](const nlohmann::json& status) {
+    const nlohmann::json& finished = status["finished"];
+    return finished.size() == 1 && finished[0]["tenant"] == "passing" && finished[0]["gpu_seconds"] > 0;
+  }));
+}
+
 // shim/README.md says what a child gets; the simulated driver cannot tell it natively.
 TEST_F(Clients, ThatForkAfterInitKeepTheGpuToThemselves) {
   const auto client = StartClient(*daemon_, "someone", Scenario("fork_after_init"));
