@@ -1,8 +1,8 @@
 // The table of bad calls: what the driver is asked for, and in which state of the process.
 //
-// One list per topic, each in a file of its own; AllBadCalls() puts them together. A row is wrong on purpose, in one way.
-// It only does what the driver is known or documented to answer: a rubbish handle is none of these, since the real driver
-// follows the pointer.
+// One list per topic, each in a file of its own; AllBadCalls() puts them together. A row is wrong on purpose, in one
+// way. It only does what the driver is known or documented to answer: a rubbish handle is none of these, since the
+// real driver follows the pointer.
 #ifndef PAELLA_TESTS_BAD_CALLS_BAD_CALL_H_
 #define PAELLA_TESTS_BAD_CALLS_BAD_CALL_H_
 

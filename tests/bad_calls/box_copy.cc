@@ -77,9 +77,12 @@ constexpr BadCall kRows[] = {
      [](Row& row) { CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.dstHeight = 8; }); }},
     {"box_copy.slices_past_the_end",
      [](Row& row) { CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.Depth = 1 << 20; }); }},
-    {"box_copy.slices_level_of_detail", [](Row& row) { CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.srcLOD = 1; }); }},
+    {"box_copy.slices_level_of_detail",
+     [](Row& row) { CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.srcLOD = 1; }); }},
     {"box_copy.slices_type_unknown",
-     [](Row& row) { CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.dstMemoryType = static_cast<CUmemorytype>(99); }); }},
+     [](Row& row) {
+       CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.dstMemoryType = static_cast<CUmemorytype>(99); });
+     }},
     {"box_copy.no_slices", [](Row& row) { CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.Depth = 0; }); }},
 };
 

@@ -49,7 +49,8 @@ CUresult CreateStream(const State&) {
 }
 
 constexpr BadCall kRows[] = {
-    {"callback.null_host_function", [](Row& row) { row.Call(DRIVER(cuLaunchHostFunc), row.state.stream, nullptr, nullptr); }},
+    {"callback.null_host_function",
+     [](Row& row) { row.Call(DRIVER(cuLaunchHostFunc), row.state.stream, nullptr, nullptr); }},
     {"callback.null_stream_callback",
      [](Row& row) { row.Call(DRIVER(cuStreamAddCallback), row.state.stream, nullptr, nullptr, 0); }},
     {"callback.flags_not_zero",

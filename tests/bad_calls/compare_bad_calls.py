@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares two tables of answers that `bad_calls --all --json` wrote: prints the rows that differ, exits with 1 if any do.
+"""Compares two tables of answers that `bad_calls --all --json` wrote: prints the rows that differ, exits with 1 if any.
 
 --exclude names a file of rows that may differ: a row's name a line, then the reason; # starts a comment.
 """

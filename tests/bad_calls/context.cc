@@ -5,8 +5,8 @@
 namespace paella::bad_calls {
 namespace {
 
-// Makes a context of the program's own current, which another thread then destroys: what CUDA documents an answer for. A
-// destroyed context that is nowhere current must not be named any more.
+// Makes a context of the program's own current, which another thread then destroys: what CUDA documents an answer for.
+// A destroyed context that is nowhere current must not be named any more.
 void LoseContext(Row& row) {
   CUcontext context = nullptr;
   row.Prepare(DRIVER(cuCtxCreate), &context, nullptr, 0, row.state.device);
@@ -101,7 +101,8 @@ constexpr BadCall kRows[] = {
      [](Row& row) { std::size_t value; row.Call(DRIVER(cuCtxGetLimit), &value, static_cast<CUlimit>(1000)); }},
     {"context.limit_to_null", [](Row& row) { row.Call(DRIVER(cuCtxGetLimit), nullptr, CU_LIMIT_STACK_SIZE); }},
     {"context.set_limit_unknown", [](Row& row) { row.Call(DRIVER(cuCtxSetLimit), static_cast<CUlimit>(1000), 1); }},
-    {"context.stack_too_large", [](Row& row) { row.Call(DRIVER(cuCtxSetLimit), CU_LIMIT_STACK_SIZE, std::size_t{1} << 40); }},
+    {"context.stack_too_large",
+     [](Row& row) { row.Call(DRIVER(cuCtxSetLimit), CU_LIMIT_STACK_SIZE, std::size_t{1} << 40); }},
     {"context.cache_config_unknown",
      [](Row& row) { row.Call(DRIVER(cuCtxSetCacheConfig), static_cast<CUfunc_cache>(1000)); }},
     {"context.cache_config_to_null", [](Row& row) { row.Call(DRIVER(cuCtxGetCacheConfig), nullptr); }},

@@ -104,7 +104,8 @@ constexpr BadCall kRows[] = {
        binary.ClearContents();
        Load(row, binary.data());
      }},
-    {"image.fat_binary_null", [](Row& row) { CUmodule module; row.Call(DRIVER(cuModuleLoadFatBinary), &module, nullptr); }},
+    {"image.fat_binary_null",
+     [](Row& row) { CUmodule module; row.Call(DRIVER(cuModuleLoadFatBinary), &module, nullptr); }},
     {"image.elf_header_only",
      [](Row& row) {
        std::array<unsigned char, 4096> elf{0x7f, 'E', 'L', 'F', 2, 1, 1};

@@ -78,8 +78,11 @@ constexpr BadCall kRows[] = {
        });
      }},
     {"library.module_to_null",
-     [](Row& row) { Ask(row, [](Row& r, CUlibrary library) { r.Call(DRIVER(cuLibraryGetModule), nullptr, library); }); }},
-    {"library.module_of_null", [](Row& row) { CUmodule module; row.Call(DRIVER(cuLibraryGetModule), &module, nullptr); }},
+     [](Row& row) {
+       Ask(row, [](Row& r, CUlibrary library) { r.Call(DRIVER(cuLibraryGetModule), nullptr, library); });
+     }},
+    {"library.module_of_null",
+     [](Row& row) { CUmodule module; row.Call(DRIVER(cuLibraryGetModule), &module, nullptr); }},
 };
 
 }  // namespace

@@ -14,7 +14,8 @@ constexpr BadCall kRows[] = {
     {"occupancy.negative_threads", [](Row& row) { ActiveBlocks(row, "Store", -1, 0); }},
     {"occupancy.2048_threads", [](Row& row) { ActiveBlocks(row, "Store", 2048, 0); }},
     {"occupancy.more_threads_than_the_kernel_allows", [](Row& row) { ActiveBlocks(row, "AtMost64Threads", 128, 0); }},
-    {"occupancy.more_shared_memory_than_there_is", [](Row& row) { ActiveBlocks(row, "Store", 64, std::size_t{1} << 30); }},
+    {"occupancy.more_shared_memory_than_there_is",
+     [](Row& row) { ActiveBlocks(row, "Store", 64, std::size_t{1} << 30); }},
     {"occupancy.of_null",
      [](Row& row) {
        int blocks;

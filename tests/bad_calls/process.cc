@@ -11,7 +11,8 @@ namespace {
 
 // Pages of zeros that cost nothing until somebody reads them.
 char* HostArea() {
-  void* const area = mmap(nullptr, kHostBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void* const area = mmap(nullptr, kHostBytes, PROT_READ | PROT_WRITE, kFlags, -1, 0);
   if (area == MAP_FAILED) std::abort();
   return static_cast<char*>(area);
 }

@@ -1,7 +1,7 @@
 // What a row of the table works with: the prepared state, and the list of answers that it writes down.
 //
-// Made by the runner (process.h) for one row at a time, on the main thread; the runner owns the state. A row's own threads
-// and callbacks may not use it: they hand their results to the row.
+// Made by the runner (process.h) for one row at a time, on the main thread; the runner owns the state. A row's own
+// threads and callbacks may not use it: they hand their results to the row.
 #ifndef PAELLA_TESTS_BAD_CALLS_ROW_H_
 #define PAELLA_TESTS_BAD_CALLS_ROW_H_
 

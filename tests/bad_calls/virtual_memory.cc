@@ -102,7 +102,8 @@ constexpr BadCall kRows[] = {
      [](Row& row) { CUdeviceptr address; row.Call(DRIVER(cuMemAddressReserve), &address, kBytes, 3 * kBytes, 0, 0); }},
     {"virtual_memory.reserve_flags_not_zero",
      [](Row& row) { CUdeviceptr address; row.Call(DRIVER(cuMemAddressReserve), &address, kBytes, 0, 0, 1); }},
-    {"virtual_memory.reserve_to_null", [](Row& row) { row.Call(DRIVER(cuMemAddressReserve), nullptr, kBytes, 0, 0, 0); }},
+    {"virtual_memory.reserve_to_null",
+     [](Row& row) { row.Call(DRIVER(cuMemAddressReserve), nullptr, kBytes, 0, 0, 0); }},
     {"virtual_memory.free_unreserved", [](Row& row) { row.Call(DRIVER(cuMemAddressFree), 0x1234600000, kBytes); }},
     {"virtual_memory.free_half_of_it",
      [](Row& row) {
