@@ -4,6 +4,7 @@ namespace paella::bad_calls {
 namespace {
 
 constexpr std::size_t kPitchBytes = 1024;
+constexpr auto kNoSuchMemoryType = static_cast<CUmemorytype>(7);  // the greatest that the type can hold
 
 // A right copy of 16 rows of 64 bytes, for one field to be spoilt.
 CUDA_MEMCPY2D Rows(const State& state) {
@@ -61,7 +62,7 @@ constexpr BadCall kRows[] = {
     {"box_copy.rows_past_the_end",
      [](Row& row) { CopyRows(row, [](CUDA_MEMCPY2D& copy) { copy.Height = 1 << 20; }); }},
     {"box_copy.rows_source_type_unknown",
-     [](Row& row) { CopyRows(row, [](CUDA_MEMCPY2D& copy) { copy.srcMemoryType = static_cast<CUmemorytype>(99); }); }},
+     [](Row& row) { CopyRows(row, [](CUDA_MEMCPY2D& copy) { copy.srcMemoryType = kNoSuchMemoryType; }); }},
     {"box_copy.rows_destination_type_zero",
      [](Row& row) { CopyRows(row, [](CUDA_MEMCPY2D& copy) { copy.dstMemoryType = static_cast<CUmemorytype>(0); }); }},
     {"box_copy.rows_from_null", [](Row& row) { CopyRows(row, [](CUDA_MEMCPY2D& copy) { copy.srcDevice = 0; }); }},
@@ -81,7 +82,7 @@ constexpr BadCall kRows[] = {
      [](Row& row) { CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.srcLOD = 1; }); }},
     {"box_copy.slices_type_unknown",
      [](Row& row) {
-       CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.dstMemoryType = static_cast<CUmemorytype>(99); });
+       CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.dstMemoryType = kNoSuchMemoryType; });
      }},
     {"box_copy.no_slices", [](Row& row) { CopySlices(row, [](CUDA_MEMCPY3D& copy) { copy.Depth = 0; }); }},
 };

@@ -42,7 +42,7 @@ constexpr BadCall kRows[] = {
     {"launch_attribute.unknown",
      [](Row& row) {
        CUlaunchAttribute attribute{};
-       attribute.id = static_cast<CUlaunchAttributeID>(1000);
+       attribute.id = static_cast<CUlaunchAttributeID>(31);  // the greatest that the type can hold
        LaunchWith(row, attribute);
      }},
     {"launch_attribute.cluster_of_nothing", [](Row& row) { LaunchInClusters(row, 0, 1, 1); }},

@@ -60,7 +60,7 @@ constexpr BadCall kRows[] = {
      [](Row& row) { row.Call(DRIVER(cuPointerGetAttributes), 1, nullptr, nullptr, row.state.memory); }},
     {"pointer_attribute.several_with_unknown",
      [](Row& row) {
-       auto attribute = static_cast<CUpointer_attribute>(1000);
+       auto attribute = static_cast<CUpointer_attribute>(31);  // the greatest that the type can hold
        std::uint64_t value[8];
        void* data = value;
        row.Call(DRIVER(cuPointerGetAttributes), 1, &attribute, &data, row.state.memory);
