@@ -1,7 +1,6 @@
 #include "scheduler_daemon/executor/client_session.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "scheduler_daemon/executor/launch.h"
@@ -111,7 +110,7 @@ void ClientSession::Answer(std::uint32_t slot, CUresult result, const std::vecto
   ipc::ReplySlot& reply = channel_.reply(slot);
   const bool fits = payload.size() <= sizeof reply.data;
   const std::size_t size = fits ? payload.size() : 0;
-  std::memcpy(reply.data, payload.data(), size);
+  std::copy_n(payload.data(), size, reply.data);  // none: memcpy takes no null pointer
   reply.result = fits ? result : CUDA_ERROR_NOT_SUPPORTED;
   reply.size_bytes = static_cast<std::uint32_t>(size);
   reply.ready.store(1, std::memory_order_release);

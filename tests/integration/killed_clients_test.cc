@@ -1,4 +1,4 @@
-// Clients that are killed or stopped in the middle of what they do: nobody else notices, and all that they had comes back.
+// Clients that are killed or stopped in the middle of what they do: nobody else notices, all that they had comes back.
 #include <signal.h>
 
 #include "tests/integration/support.h"
@@ -24,8 +24,9 @@ TEST_P(KilledClient, LeavesNothingBehind) {
 }
 
 INSTANTIATE_TEST_SUITE_P(At, KilledClient,
-                         testing::Values("after-init", "after-load", "after-allocation", "after-pinned", "kernel-in-flight",
-                                         "copies-in-flight", "streams-wait", "free-in-order", "in-callback", "after-work"),
+                         testing::Values("after-init", "after-load", "after-allocation", "after-pinned",
+                                         "kernel-in-flight", "copies-in-flight", "streams-wait", "free-in-order",
+                                         "in-callback", "after-work"),
                          [](const auto& point) {
                            std::string name = point.param;
                            std::erase(name, '-');
