@@ -68,7 +68,8 @@ print(len(value) if isinstance(value, list) else value)' "$@"; }
 
 # The daemon may take seconds to get at a GPU that nobody used before.
 start_daemon() {
-  "$build/scheduler_daemon/paellad" --driver "$driver" --socket "$socket" --drain-seconds 1 >"$folder/paellad.log" 2>&1 &
+  "$build/scheduler_daemon/paellad" --driver "$driver" --socket "$socket" --drain-seconds 1 \
+    >"$folder/paellad.log" 2>&1 &
   daemon=$!
   local tries
   for ((tries = 0; tries < 300; ++tries)); do
@@ -179,8 +180,8 @@ echo
 if [[ $gpu_kind == GPU ]]; then
   echo "Run on a GPU: $(field device name)"
 else
-  echo "Run on the SIMULATED GPU ($($force_simulated && echo 'as asked for' || echo 'this machine has no GPU')): the answers" \
-    "are checked, times mean nothing"
+  why=$($force_simulated && echo "as asked for" || echo "this machine has no GPU")
+  echo "Run on the SIMULATED GPU ($why): the answers are checked, times mean nothing"
 fi
 python3 scripts/demo_table.py "$folder" fifo round-robin || failed=true
 if $failed; then die "not every answer was right"; fi
