@@ -17,7 +17,7 @@ ClientObjects::ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t
     : driver_(driver),
       tenant_(tenant),
       arena_base_(arena_base),
-      virtual_memory_(driver, tenant.memory, ranges_, tenant.reclaim_idle_memory),
+      virtual_memory_(driver, tenant.memory, ranges_),
       arena_(arena_base, arena_bytes, kPageBytes) {}
 
 ClientObjects::~ClientObjects() {

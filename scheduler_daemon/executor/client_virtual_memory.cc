@@ -81,11 +81,7 @@ CUresult ClientVirtualMemory::Handle(const ipc::PhysicalCreate& call, ipc::Physi
   if (call.size_bytes == 0 || !IsWhole(call.size_bytes)) return CUDA_ERROR_INVALID_VALUE;
   Physical physical;
   physical.handle_types = call.handle_types;
-  CUresult result = memory_.CreatePhysical(call.size_bytes, physical.memory);
-  if (result == CUDA_ERROR_OUT_OF_MEMORY) {
-    reclaim_idle_memory_();
-    result = memory_.CreatePhysical(call.size_bytes, physical.memory);
-  }
+  const CUresult result = memory_.CreatePhysical(call.size_bytes, physical.memory);
   if (result != CUDA_SUCCESS) return result;
   reply.physical = next_number_++;
   physical_.emplace(reply.physical, physical);

@@ -29,10 +29,8 @@ namespace paella::scheduler_daemon {
 
 class ClientVirtualMemory {
  public:
-  // `reclaim_idle_memory` makes all tenants give back what they keep for later.
-  ClientVirtualMemory(const Driver& driver, TenantMemory& memory, OwnedRanges& ranges,
-                      const std::function<void()>& reclaim_idle_memory)
-      : driver_(driver), memory_(memory), ranges_(ranges), reclaim_idle_memory_(reclaim_idle_memory) {}
+  ClientVirtualMemory(const Driver& driver, TenantMemory& memory, OwnedRanges& ranges)
+      : driver_(driver), memory_(memory), ranges_(ranges) {}
   ~ClientVirtualMemory();  // no command of the client is left
   ClientVirtualMemory(const ClientVirtualMemory&) = delete;
 
@@ -80,7 +78,6 @@ class ClientVirtualMemory {
   const Driver& driver_;
   TenantMemory& memory_;
   OwnedRanges& ranges_;
-  const std::function<void()>& reclaim_idle_memory_;
   std::unordered_map<std::uint64_t, Physical> physical_;  // by the client's number
   std::map<std::uint64_t, std::uint64_t> reservations_;   // address -> size as asked for
   Mappings mappings_;

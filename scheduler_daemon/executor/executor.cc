@@ -314,6 +314,7 @@ int Executor::Run(const DeviceDescription& device) {
 
 int RunExecutor(const ExecutorSettings& settings, ipc::ControlSocket control) {
   std::string error;
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", std::to_string(GpuStreams::kHardwareQueues).c_str(), 1);
   const auto driver = Driver::Load(settings.driver, error);
   if (driver == nullptr) {
     spdlog::error("executor: {}", error);

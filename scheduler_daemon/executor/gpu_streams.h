@@ -31,6 +31,8 @@ struct GpuStream {
 class GpuStreams {
  public:
   static constexpr std::size_t kMaxStreams = 4096;
+  // Hardware queues of a context (CUDA_DEVICE_MAX_CONNECTIONS, which the executor sets to this): the most there are.
+  static constexpr std::size_t kHardwareQueues = 32;
 
   explicit GpuStreams(const Driver& driver) : driver_(driver) {}
   ~GpuStreams();
@@ -41,6 +43,8 @@ class GpuStreams {
 
   // The priority that the GPU gives to a stream that asks for `priority`.
   std::int32_t Possible(std::int32_t priority) const;
+  // Whether no two streams share a hardware queue.
+  bool OneQueueEach() const { return all_.size() <= kHardwareQueues; }
   // A drained stream of that priority. Null: the driver gives no more.
   GpuStream* Take(std::int32_t priority);
   void Return(GpuStream* stream) { idle_[stream->priority].push_back(stream); }  // drained

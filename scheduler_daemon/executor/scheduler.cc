@@ -78,6 +78,7 @@ bool Scheduler::CompleteFinished(std::uint64_t now_ns) {
       const std::uint64_t sequence = std::min(value - binding.base, queue.dispatched);
       CountDone(*client, sequence - before, now_ns);
       client->session->Complete(stream, sequence);
+      ReleaseIfDrained(*client, stream);
       any = true;
     }
   }
@@ -127,7 +128,7 @@ bool Scheduler::DispatchSoftwareHead(Client& client, std::uint32_t stream, std::
   ClientSession& session = *client.session;
   StreamTable& streams = session.streams();
   const StreamQueue& queue = streams.at(stream);
-  if (!streams.HeadIsReady(stream) || queue.waiting.front().kind == Command::Kind::kGpu) return false;
+  if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind == Command::Kind::kGpu) return false;
   if (queue.waiting.front().kind == Command::Kind::kCallback) return session.PostCallback(stream);
   if (queue.in_flight() || !streams.Unfinished(queue.waiting.front()).empty()) {
     if (!Bind(client, stream)) return false;
@@ -147,7 +148,7 @@ void Scheduler::CollectReady() {
     const StreamTable& streams = session.streams();
     for (const std::uint32_t stream : streams.active()) {
       const StreamQueue& queue = streams.at(stream);
-      if (!streams.HeadIsReady(stream) || queue.waiting.front().kind != Command::Kind::kGpu) continue;
+      if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind != Command::Kind::kGpu) continue;
       if (queue.dispatched - queue.completed >= kInFlightPerStream) continue;
       ready_.push_back({session.identity().client, session.tenant().number, stream, queue.waiting.front().arrival});
       ready_clients_.push_back(client.get());
@@ -196,16 +197,21 @@ void Scheduler::DispatchPicked(std::size_t index, std::uint64_t now_ns) {
 bool Scheduler::Bind(Client& client, std::uint32_t stream) {
   const StreamQueue& queue = client.session->streams().at(stream);
   Binding& binding = client.bindings[stream];
-  if (binding.gpu != nullptr) {
-    if (queue.in_flight() || binding.gpu->priority == gpu_streams_.Possible(queue.priority)) return true;
-    gpu_streams_.Return(binding.gpu);  // the number was given to another stream
-  }
+  if (binding.gpu != nullptr) return true;
   binding.gpu = gpu_streams_.Take(queue.priority);
   if (binding.gpu == nullptr) return false;
   // Sequences of the stream continue from any number, the word's values must only grow.
   binding.base = binding.gpu->marked;
   binding.marked = queue.dispatched;
   return true;
+}
+
+// Other streams need it: there are few queues in the hardware, and streams that share one can wait for each other.
+void Scheduler::ReleaseIfDrained(Client& client, std::uint32_t stream) {
+  Binding& binding = client.bindings[stream];
+  if (client.session->streams().at(stream).in_flight()) return;
+  gpu_streams_.Return(binding.gpu);
+  binding.gpu = nullptr;
 }
 
 void Scheduler::IssueWaits(Client& client, std::uint32_t stream, const std::vector<Dependency>& unfinished) {

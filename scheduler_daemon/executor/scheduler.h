@@ -88,6 +88,7 @@ class Scheduler {
   void MarkAll();
   void DispatchPicked(std::size_t index, std::uint64_t now_ns);
   bool Bind(Client& client, std::uint32_t stream);
+  void ReleaseIfDrained(Client& client, std::uint32_t stream);
   void IssueHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
   void IssueWaits(Client& client, std::uint32_t stream, const std::vector<Dependency>& unfinished);
   void MarkUpTo(Client& client, std::uint32_t stream, std::uint64_t sequence);
@@ -95,6 +96,10 @@ class Scheduler {
   void CountInFlight(Client& client, std::uint64_t count, std::uint64_t now_ns);
   void CountDone(Client& client, std::uint64_t count, std::uint64_t now_ns);
   bool IsShared() const;
+  // Once streams share hardware queues, a wait in one of them could stand before what it waits for.
+  StreamTable::Waiter WhoWaits() const {
+    return gpu_streams_.OneQueueEach() ? StreamTable::Waiter::kGpu : StreamTable::Waiter::kSoftware;
+  }
 
   const Driver& driver_;
   GpuStreams& gpu_streams_;

@@ -57,7 +57,7 @@ bool StreamTable::Enqueue(Command command) {
   return true;
 }
 
-bool StreamTable::HeadIsReady(std::uint32_t stream) const {
+bool StreamTable::HeadIsReady(std::uint32_t stream, Waiter waiter) const {
   const StreamQueue& queue = streams_[stream];
   if (queue.waiting.empty() || queue.awaits_callback) return false;
   const Command& head = queue.waiting.front();
@@ -66,7 +66,8 @@ bool StreamTable::HeadIsReady(std::uint32_t stream) const {
   return std::ranges::all_of(head.dependencies, [&](const Dependency& dependency) {
     const StreamQueue& other = streams_[dependency.stream];
     // What the client runs, the GPU cannot wait for.
-    const bool in_software = needs_completion || other.awaits_callback;
+    const bool in_software = needs_completion || other.awaits_callback ||
+                             (waiter == Waiter::kSoftware && dependency.stream != stream);
     return (in_software ? other.completed : other.dispatched) >= dependency.sequence;
   });
 }

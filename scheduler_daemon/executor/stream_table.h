@@ -54,7 +54,8 @@ class StreamTable {
 
   // Whether the stream's head may be given to the GPU now. Commands that it depends on are complete, or dispatched to
   // a stream for which the GPU can keep the order (Unfinished() names those).
-  bool HeadIsReady(std::uint32_t stream) const;
+  enum class Waiter { kGpu, kSoftware };  // who waits for commands of other streams that are on the GPU
+  bool HeadIsReady(std::uint32_t stream, Waiter waiter = Waiter::kGpu) const;
   // Dependencies of the head that are dispatched and not complete.
   std::vector<Dependency> Unfinished(const Command& head) const;
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -44,11 +45,11 @@ void RogueClient::PostBytes(std::uint32_t kind, std::span<const std::byte> paylo
   RingDoorbell();
 }
 
-void RogueClient::WriteRing(std::span<const std::byte> bytes, std::uint64_t tail) {
+void RogueClient::WriteRing(std::span<const std::byte> bytes, bool published) {
   const ipc::RingMemory ring = channel_.ring();
-  const std::uint64_t start = ring.control->tail.load() % ring.buffer.size();
-  for (std::size_t i = 0; i < bytes.size(); ++i) ring.buffer[(start + i) % ring.buffer.size()] = bytes[i];
-  ring.control->tail.store(tail);
+  std::ranges::copy(bytes, ring.buffer.begin());
+  auto& first = *reinterpret_cast<ipc::RecordHeader*>(ring.buffer.data());
+  if (published) first.published.store(ipc::PublishedStamp(0), std::memory_order_release);
   RingDoorbell();
 }
 

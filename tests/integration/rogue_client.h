@@ -61,8 +61,8 @@ class RogueClient {
 
   // Waits for room as long as the daemon takes part; writes nothing once it does not.
   void PostBytes(std::uint32_t kind, std::span<const std::byte> payload);
-  // Puts `bytes` where the next record would be, and the tail where it is told to be.
-  void WriteRing(std::span<const std::byte> bytes, std::uint64_t tail);
+  // Puts `bytes` where a new client's first record would be; `published`: the daemon is to read them.
+  void WriteRing(std::span<const std::byte> bytes, bool published = true);
   void RingDoorbell();
 
   // The daemon has ended this client: an error that stays, and an end of file.

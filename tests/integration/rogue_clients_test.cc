@@ -72,21 +72,11 @@ const Misdeed kRecords[] = {
        std::memcpy(payload.data() + 8, &count, sizeof count);
        rogue.PostBytes(static_cast<std::uint32_t>(ipc::UploadChunk::kKind), payload);
      }},
-    {"TailRunsBackwards", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing({}, -std::uint64_t{16}); }},
-    {"TailBeyondCapacity", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing({}, kRingBytes + 16); }},
-    {"TailUnaligned", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing(Header(16, 1), 17); }},
-    {"RecordOfNoSize", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing(Header(0, 1), 16); }},
-    {"RecordBeyondTail", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing(Header(4096, 1), 64); }},
-    {"RecordOfEveryByte", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing(Header(0xffffffff, 1), kRingBytes); }},
-    {"PaddingAfterPadding", kCorrupt,
-     [](RogueClient& rogue) {
-       std::vector<std::byte> bytes;
-       for (int i = 0; i < 4; ++i) {
-         const std::vector<std::byte> padding = Header(16, 0);
-         bytes.insert(bytes.end(), padding.begin(), padding.end());
-       }
-       rogue.WriteRing(bytes, bytes.size());
-     }},
+    {"RecordOfNoSize", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing(Header(0, 1)); }},
+    {"RecordSmallerThanItsHeader", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing(Header(15, 1)); }},
+    {"RecordBeyondTheEnd", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing(Header(kRingBytes + 1, 1)); }},
+    {"RecordOfEveryByte", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing(Header(0xffffffff, 1)); }},
+    {"PaddingShortOfTheEnd", kCorrupt, [](RogueClient& rogue) { rogue.WriteRing(Header(16, 0)); }},
     {"SequenceLeftOut", kOutOfOrder, [](RogueClient& rogue) { rogue.Post(InOrder<ipc::HostCallback>(0, 2)); }},
     {"SequenceTwice", kOutOfOrder,
      [](RogueClient& rogue) {
@@ -406,10 +396,11 @@ TEST_P(RogueSeed, RandomBytesInTheRing) {
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
     // Half of them look like the start of a record, so that they come further.
     if (round % 2 == 0) {
-      const ipc::RecordHeader header{static_cast<std::uint32_t>(17 + random() % bytes.size()), static_cast<std::uint32_t>(1 + random() % 33), 0};
-      std::memcpy(bytes.data(), &header, sizeof header);
+      const auto size_bytes = static_cast<std::uint32_t>(17 + random() % bytes.size());
+      const std::vector<std::byte> header = Header(size_bytes, static_cast<std::uint32_t>(1 + random() % 33));
+      std::ranges::copy(header, bytes.begin());
     }
-    rogue.WriteRing(bytes, bytes.size());
+    rogue.WriteRing(bytes);
     EXPECT_TRUE(rogue.IsEnded());
   }
   EXPECT_TRUE(ServesNormalClients());
@@ -541,7 +532,7 @@ TEST_F(Rogue, LeavesAtOddMoments) {
     socket.reset();
     RogueClient begun(daemon_->socket());
     ASSERT_TRUE(begun.welcomed());
-    begun.WriteRing(Header(64, 3), 0);
+    begun.WriteRing(Header(64, 3), /*published=*/false);
     RogueClient waiting(daemon_->socket());
     ASSERT_TRUE(waiting.welcomed());
     waiting.Post(InOrder<ipc::HostCallback>());
