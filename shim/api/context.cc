@@ -35,6 +35,7 @@ CUresult CreateContext(CUcontext* context, unsigned flags, CUdevice device) {
 CUresult DestroyContext(CUcontext handle) {
   Client* client;
   if (const CUresult result = Enter(client); result != CUDA_SUCCESS) return result;
+  if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
   Context* const context = client->contexts.Find(handle);
   if (context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
   if (context->primary) return CUDA_ERROR_INVALID_CONTEXT;
@@ -45,6 +46,7 @@ CUresult DestroyContext(CUcontext handle) {
 CUresult PushContext(CUcontext handle) {
   Client* client;
   if (const CUresult result = Enter(client); result != CUDA_SUCCESS) return result;
+  if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
   Context* const context = client->contexts.Find(handle);
   if (context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
   Contexts::Push(context);
@@ -254,9 +256,11 @@ CUresult paella_cuCtxSetLimit(CUlimit limit, size_t value) {
   Client* client;
   Context* context;
   if (const CUresult result = EnterCurrent(client, context); result != CUDA_SUCCESS) return result;
-  if (limit < 0 || limit >= kLimitCount) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+  if (limit < 0 || limit >= kLimitCount) return CUDA_ERROR_INVALID_VALUE;
   // Kernels run in the daemon's context, which has the driver's defaults: more of these two would be a promise to break.
   const bool must_hold = limit == CU_LIMIT_STACK_SIZE || limit == CU_LIMIT_MALLOC_HEAP_SIZE;
+  constexpr std::size_t kMostLocalBytes = 512 << 10;  // of a thread, on every GPU so far
+  if (limit == CU_LIMIT_STACK_SIZE && value > kMostLocalBytes) return CUDA_ERROR_INVALID_VALUE;
   if (must_hold && value > context->limits[limit]) return UnsupportedForm("cuCtxSetLimit beyond the default");
   if (!must_hold) context->limits[limit] = value;
   return CUDA_SUCCESS;
@@ -267,7 +271,7 @@ CUresult paella_cuCtxGetLimit(size_t* pvalue, CUlimit limit) {
   Context* context;
   if (const CUresult result = EnterCurrent(client, context); result != CUDA_SUCCESS) return result;
   if (pvalue == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (limit < 0 || limit >= kLimitCount) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+  if (limit < 0 || limit >= kLimitCount) return CUDA_ERROR_INVALID_VALUE;
   *pvalue = context->limits[limit];
   return CUDA_SUCCESS;
 }
@@ -335,8 +339,8 @@ CUresult paella_cuCtxEnablePeerAccess(CUcontext peerContext, unsigned int Flags)
   if (const CUresult result = EnterCurrent(client, context); result != CUDA_SUCCESS) return result;
   if (Flags != 0) return CUDA_ERROR_INVALID_VALUE;
   const Context* const peer = client->contexts.Find(peerContext);
-  if (peer == nullptr || peer == context) return CUDA_ERROR_INVALID_CONTEXT;
-  return CUDA_ERROR_INVALID_DEVICE;  // CUDA's answer for a context of the same device
+  if (peer == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+  return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;  // the driver's answer for a context of the same device
 }
 
 CUresult paella_cuCtxDisablePeerAccess(CUcontext peerContext) {

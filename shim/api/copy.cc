@@ -88,7 +88,7 @@ CUresult Copy2D(CUstream handle, const CUDA_MEMCPY2D* copy, bool synchronous) {
 }
 
 CUresult Copy3D(CUstream handle, const CUDA_MEMCPY3D* copy, bool synchronous) {
-  if (copy == nullptr || copy->srcLOD != 0 || copy->dstLOD != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (copy == nullptr) return CUDA_ERROR_INVALID_VALUE;  // levels of detail mean nothing but to arrays
   StridedCopy box;
   box.width_bytes = copy->WidthInBytes;
   box.height_rows = copy->Height;

@@ -33,8 +33,11 @@ CUresult ElapsedTime(float* milliseconds, CUevent start_handle, CUevent end_hand
   Event *start, *end;
   if (const CUresult result = EnterEvent(client, start_handle, start); result != CUDA_SUCCESS) return result;
   if (const CUresult result = EnterEvent(client, end_handle, end); result != CUDA_SUCCESS) return result;
-  if (milliseconds == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  return client->events.ElapsedTime(*start, *end, *milliseconds);
+  float elapsed = 0;
+  if (const CUresult result = client->events.ElapsedTime(*start, *end, elapsed); result != CUDA_SUCCESS) return result;
+  if (milliseconds == nullptr) return CUDA_ERROR_INVALID_HANDLE;  // as the driver says (580)
+  *milliseconds = elapsed;
+  return CUDA_SUCCESS;
 }
 
 }  // namespace

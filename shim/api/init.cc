@@ -21,7 +21,8 @@ CUresult FindFunction(const char* symbol, void** function, int version, cuuint64
   const auto found = FindProc(symbol, version, (flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) != 0, entry);
   if (status != nullptr) *status = found;
   *function = entry < 0 ? nullptr : ExportAddress(entry);
-  return entry < 0 ? CUDA_ERROR_NOT_FOUND : CUDA_SUCCESS;
+  // One who asked for the status reads it there, as with the driver (580).
+  return entry < 0 && status == nullptr ? CUDA_ERROR_NOT_FOUND : CUDA_SUCCESS;
 }
 
 }  // namespace

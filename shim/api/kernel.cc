@@ -105,9 +105,15 @@ CUresult paella_cuKernelGetFunction(CUfunction* pFunc, CUkernel kernel) {
 }
 
 CUresult paella_cuKernelGetLibrary(CUlibrary* pLib, CUkernel kernel) { return GetLibrary(pLib, kernel); }
-CUresult paella_cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) { return GetLibrary(hmod, hfunc); }
+CUresult paella_cuFuncGetModule(CUmodule* hmod, CUfunction hfunc) {
+  return hfunc == nullptr ? CUDA_ERROR_INVALID_VALUE : GetLibrary(hmod, hfunc);
+}
+
 CUresult paella_cuKernelGetName(const char** name, CUkernel hfunc) { return GetName(name, hfunc); }
-CUresult paella_cuFuncGetName(const char** name, CUfunction hfunc) { return GetName(name, hfunc); }
+CUresult paella_cuFuncGetName(const char** name, CUfunction hfunc) {
+  return hfunc == nullptr ? CUDA_ERROR_INVALID_VALUE : GetName(name, hfunc);
+}
+
 
 CUresult paella_cuKernelGetParamInfo(CUkernel kernel, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
   return GetParameter(kernel, paramIndex, paramOffset, paramSize);

@@ -88,7 +88,7 @@ CUresult CheckAttribute(Client& client, Kernel& kernel, const LaunchShape& shape
     case CU_LAUNCH_ATTRIBUTE_COOPERATIVE:
       return attribute.value.cooperative != 0 ? CheckCooperativeGrid(client, kernel, shape) : CUDA_SUCCESS;
     case CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION:
-      return ClusterIsValid(attribute.value, shape) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+      return ClusterIsValid(attribute.value, shape) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CLUSTER_SIZE;
     case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT:
     case CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT:
     case CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE:

@@ -134,7 +134,7 @@ CUresult Unload(const void* handle) {
 CUresult paella_cuModuleLoad(CUmodule* module, const char* fname) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  if (fname == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (fname == nullptr || *fname == '\0') return CUDA_ERROR_INVALID_VALUE;
   std::vector<std::byte> image;
   if (const CUresult result = ReadFile(fname, image); result != CUDA_SUCCESS) return result;
   return LoadModule(module, image.data(), {});
@@ -204,7 +204,9 @@ CUresult paella_cuLibraryGetKernel(CUkernel* pKernel, CUlibrary library, const c
   Kernel* kernel = nullptr;
   const CUresult result = GetKernel(library, name, kernel);
   if (result == CUDA_SUCCESS) *pKernel = kernel->handle;
-  return result;
+  // The driver says so of a module, and of a library that no kernel is found.
+  const bool has_no_name = name != nullptr && *name == '\0';
+  return result == CUDA_ERROR_INVALID_VALUE && has_no_name ? CUDA_ERROR_NOT_FOUND : result;
 }
 
 CUresult paella_cuLibraryGetKernelCount(unsigned int* count, CUlibrary lib) { return CountKernels(count, lib); }
@@ -238,5 +240,5 @@ CUresult paella_cuLibraryGetUnifiedFunction(void**, CUlibrary library, const cha
   Client* client;
   Library* found;
   if (const CUresult result = EnterLibrary(client, library, found); result != CUDA_SUCCESS) return result;
-  return CUDA_ERROR_NOT_FOUND;
+  return CUDA_ERROR_INVALID_VALUE;  // what the driver says of a library without unified functions
 }

@@ -46,7 +46,11 @@ CUresult AllocateHostFor(void** pp, std::size_t size_bytes, unsigned flags) {
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   constexpr unsigned kKnown =
       CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
-  if (pp == nullptr || size_bytes == 0 || (flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (pp == nullptr || (flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (size_bytes == 0) {
+    *pp = nullptr;
+    return CUDA_SUCCESS;
+  }
   std::uint64_t address = 0;
   const CUresult result = AllocateHost(*client, address, size_bytes, MemoryKind::kHost, flags);
   if (result == CUDA_SUCCESS) *pp = reinterpret_cast<void*>(address);
@@ -63,7 +67,11 @@ CUresult AllocateInOrder(CUdeviceptr* dptr, std::size_t size_bytes, CUmemoryPool
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   if (client->streams.Find(stream) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  if (dptr == nullptr || size_bytes == 0 || pool != client->default_pool()) return CUDA_ERROR_INVALID_VALUE;
+  if (dptr == nullptr || pool != client->default_pool()) return CUDA_ERROR_INVALID_VALUE;
+  if (size_bytes == 0) {
+    *dptr = 0;
+    return CUDA_SUCCESS;
+  }
   return AllocateDevice(*client, dptr, size_bytes, true);
 }
 
@@ -117,8 +125,8 @@ CUresult paella_cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUme
 
 CUresult paella_cuMemFree_v2(CUdeviceptr dptr) {
   Client* client;
+  if (dptr == 0) return Enter(client);  // nothing to free, wherever the thread is
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  if (dptr == 0) return CUDA_SUCCESS;
   const auto allocation = client->allocations.FindStart(dptr);
   const bool is_freed_so =
       allocation && (allocation->kind == MemoryKind::kDevice || allocation->kind == MemoryKind::kManaged);
@@ -131,6 +139,7 @@ CUresult paella_cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   const Stream* const stream = client->streams.Find(hStream);
   if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (dptr == 0) return CUDA_SUCCESS;
   const auto allocation = client->allocations.FindStart(dptr);
   if (!allocation || allocation->kind != MemoryKind::kDevice) return CUDA_ERROR_INVALID_VALUE;
   if (!client->allocations.Remove(dptr)) return CUDA_ERROR_INVALID_VALUE;
@@ -149,6 +158,7 @@ CUresult paella_cuMemHostAlloc(void** pp, size_t bytesize, unsigned int Flags) {
 CUresult paella_cuMemFreeHost(void* p) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (p == nullptr) return CUDA_SUCCESS;
   const auto allocation = client->allocations.FindStart(reinterpret_cast<std::uintptr_t>(p));
   if (!allocation || allocation->kind != MemoryKind::kHost) return CUDA_ERROR_INVALID_VALUE;
   return Free(*client, *allocation);
@@ -157,11 +167,10 @@ CUresult paella_cuMemFreeHost(void* p) {
 CUresult paella_cuMemGetInfo_v2(size_t* free, size_t* total) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  if (free == nullptr || total == nullptr) return CUDA_ERROR_INVALID_VALUE;
   ipc::MemoryInfo message;
   ipc::MemoryInfoReply reply;
   if (const CUresult result = client->submission.Call(message, reply); result != CUDA_SUCCESS) return result;
-  *free = reply.free_bytes;
-  *total = reply.total_bytes;
+  if (free != nullptr) *free = reply.free_bytes;
+  if (total != nullptr) *total = reply.total_bytes;
   return CUDA_SUCCESS;
 }

@@ -33,7 +33,7 @@ CUresult BestBlockSize(int* grid, int* block, CUfunction handle, CUoccupancyB2DS
   Client* client;
   Kernel* kernel;
   if (const CUresult result = EnterKernel(client, handle, kernel); result != CUDA_SUCCESS) return result;
-  if (grid == nullptr || block == nullptr || !FlagsAreKnown(flags)) return CUDA_ERROR_INVALID_VALUE;
+  if (grid == nullptr || block == nullptr || limit < 0 || !FlagsAreKnown(flags)) return CUDA_ERROR_INVALID_VALUE;
   const int warp = std::max(DeviceAttribute(*client, CU_DEVICE_ATTRIBUTE_WARP_SIZE), 1);
   const int most_resident = DeviceAttribute(*client, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR);
   const int device_limit = std::min(DeviceAttribute(*client, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK),

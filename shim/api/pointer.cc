@@ -221,7 +221,7 @@ CUresult paella_cuMemPoolGetAccess(CUmemAccess_flags* flags, CUmemoryPool memPoo
   Client* client;
   if (const CUresult result = EnterPool(client, memPool); result != CUDA_SUCCESS) return result;
   if (flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id != 0) return CUDA_ERROR_INVALID_DEVICE;
+  if (location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id != 0) return CUDA_ERROR_INVALID_VALUE;
   const bool own = location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id == 0;
   *flags = own ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
   return CUDA_SUCCESS;
@@ -234,7 +234,7 @@ CUresult paella_cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc* map
   for (std::size_t i = 0; i < count; ++i) {
     const bool own = map[i].location.type == CU_MEM_LOCATION_TYPE_DEVICE && map[i].location.id == 0;
     if (!own) return CUDA_ERROR_INVALID_DEVICE;
-    if (map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE) return CUDA_ERROR_INVALID_VALUE;  // its own device keeps it
+    if (map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE) return CUDA_ERROR_INVALID_DEVICE;  // its own device keeps it
   }
   return CUDA_SUCCESS;
 }

@@ -173,9 +173,7 @@ CUresult paella_cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatu
 CUresult paella_cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
   Client* client;
   if (const CUresult result = Enter(client); result != CUDA_SUCCESS) return result;
-  if (mode == nullptr || *mode < CU_STREAM_CAPTURE_MODE_GLOBAL || *mode > CU_STREAM_CAPTURE_MODE_RELAXED) {
-    return CUDA_ERROR_INVALID_VALUE;
-  }
+  if (mode == nullptr) return CUDA_ERROR_INVALID_VALUE;
   std::swap(*mode, capture_mode);
   return CUDA_SUCCESS;
 }

@@ -173,6 +173,7 @@ CUresult paella_cuMemMap(CUdeviceptr ptr, size_t size, size_t offset, CUmemGener
   Client* client;
   if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
   if (flags != 0 || ptr % kGranule != 0 || !IsGranules(size) || offset % kGranule != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (offset != 0) return CUDA_ERROR_NOT_SUPPORTED;  // the driver's answer too
   ipc::AddressMap message;
   message.address = ptr;
   message.size_bytes = size;

@@ -40,7 +40,6 @@ CUresult Allocate(const State&) {
 CUresult Fill(const State& state) { return cuMemsetD8Async(state.memory, 1, 64, state.stream); }
 CUresult CopyDown(const State& state) { return cuMemcpyDtoH(state.host, state.memory, 64); }
 CUresult SynchronizeContext(const State&) { return cuCtxSynchronize(); }
-CUresult SynchronizeOwnStream(const State& state) { return cuStreamSynchronize(state.stream); }
 CUresult QueryDefaultStream(const State&) { return cuStreamQuery(nullptr); }
 CUresult Record(const State& state) { return cuEventRecord(state.event, state.stream); }
 CUresult CreateStream(const State&) {
@@ -59,8 +58,6 @@ constexpr BadCall kRows[] = {
     {"callback.fills", [](Row& row) { CallInHostFunction(row, Fill); }, Start::kInOwnProcess},
     {"callback.copies", [](Row& row) { CallInHostFunction(row, CopyDown); }, Start::kInOwnProcess},
     {"callback.synchronizes_context", [](Row& row) { CallInHostFunction(row, SynchronizeContext); },
-     Start::kInOwnProcess},
-    {"callback.synchronizes_own_stream", [](Row& row) { CallInHostFunction(row, SynchronizeOwnStream); },
      Start::kInOwnProcess},
     {"callback.queries_stream", [](Row& row) { CallInHostFunction(row, QueryDefaultStream); }, Start::kInOwnProcess},
     {"callback.records_event", [](Row& row) { CallInHostFunction(row, Record); }, Start::kInOwnProcess},

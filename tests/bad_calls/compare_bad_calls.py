@@ -50,13 +50,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("first")
     parser.add_argument("second")
-    parser.add_argument("--exclude", metavar="FILE", help="rows that may differ, with reasons")
+    parser.add_argument("--exclude", metavar="FILE", action="append", default=[],
+                        help="rows that may differ, with reasons; repeatable")
     options = parser.parse_args()
     first, second = read_table(options.first), read_table(options.second)
-    excluded = read_excluded(options.exclude) if options.exclude else set()
+    excluded = set().union(*map(read_excluded, options.exclude))
     unknown = excluded - first.keys() - second.keys()
     if unknown:
-        sys.exit(f"{options.exclude}: no such rows: {', '.join(sorted(unknown))}")
+        sys.exit(f"{' '.join(options.exclude)}: no such rows: {', '.join(sorted(unknown))}")
     found = list(differences(first, second))
     differing = [row for row in found if row[0] not in excluded]
     if differing:

@@ -37,11 +37,6 @@ struct FatHeader {
   std::uint16_t version, header_bytes;
   std::uint64_t entries_bytes;
 };
-struct FatEntry {
-  std::uint16_t kind, version;
-  std::uint32_t header_bytes;
-  std::uint64_t content_bytes;
-};
 
 // A copy of the program's own fat binary, to be spoilt.
 class FatBinary {
@@ -57,19 +52,9 @@ class FatBinary {
     std::memcpy(words_.data(), &header_, sizeof(header_));
   }
 
-  void ClearContents() {
-    FatEntry entry;
-    for (std::uint64_t at = 0; at < header_.entries_bytes; at += entry.header_bytes + entry.content_bytes) {
-      std::memcpy(&entry, entries() + at, sizeof(entry));
-      std::memset(entries() + at + entry.header_bytes, 0, entry.content_bytes);
-    }
-  }
-
   const void* data() const { return words_.data(); }
 
  private:
-  char* entries() { return reinterpret_cast<char*>(words_.data()) + header_.header_bytes; }
-
   FatHeader header_;
   std::vector<std::uint64_t> words_;
 };
@@ -96,12 +81,6 @@ constexpr BadCall kRows[] = {
      [](Row& row) {
        FatBinary binary;
        binary.SetEntriesBytes(128);  // in the middle of the first entry
-       Load(row, binary.data());
-     }},
-    {"image.fat_binary_of_zeros",
-     [](Row& row) {
-       FatBinary binary;
-       binary.ClearContents();
        Load(row, binary.data());
      }},
     {"image.fat_binary_null",

@@ -55,8 +55,6 @@ constexpr BadCall kRows[] = {
        row.Call(DRIVER(cuGetProcAddress), "cuLaunchKernelEx", &address, 10000, 0, &status);
        row.Note("status " + std::to_string(static_cast<int>(status)));
      }},
-    {"init.procedure_to_null",
-     [](Row& row) { row.Call(DRIVER(cuGetProcAddress), "cuInit", nullptr, CUDA_VERSION, 0, nullptr); }},
     {"init.procedure_flags_unknown",
      [](Row& row) {
        void* address = nullptr;

@@ -34,7 +34,6 @@ constexpr BadCall kRows[] = {
      [](Row& row) { row.Call(DRIVER(cuModuleGetFunctionCount), nullptr, row.state.module); }},
     {"module.enumerate_to_null",
      [](Row& row) { row.Call(DRIVER(cuModuleEnumerateFunctions), nullptr, 1, row.state.module); }},
-    {"module.loading_mode_to_null", [](Row& row) { row.Call(DRIVER(cuModuleGetLoadingMode), nullptr); }},
     {"module.unload_null", [](Row& row) { row.Call(DRIVER(cuModuleUnload), nullptr); }},
 };
 

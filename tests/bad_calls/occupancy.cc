@@ -55,10 +55,6 @@ constexpr BadCall kRows[] = {
        std::size_t bytes;
        row.Call(DRIVER(cuOccupancyAvailableDynamicSMemPerBlock), &bytes, row.Function("Store"), 1000, 64);
      }},
-    {"occupancy.shared_memory_to_null",
-     [](Row& row) {
-       row.Call(DRIVER(cuOccupancyAvailableDynamicSMemPerBlock), nullptr, row.Function("Store"), 1, 64);
-     }},
 };
 
 }  // namespace

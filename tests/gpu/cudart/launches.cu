@@ -141,7 +141,8 @@ std::uint64_t RefusedLaunch() {
   const DeviceArray<unsigned> device(Numbers(1));
   Scale<<<1, 4096>>>(device.data(), 1, 2);
   const cudaError_t error = cudaGetLastError();
-  Expect(error == cudaErrorInvalidConfiguration, std::string("4,096 threads a block: ") + cudaGetErrorName(error));
+  // What the driver (580, CUDA 13) says to a block that is too large, and the runtime passes on.
+  Expect(error == cudaErrorInvalidValue, std::string("4,096 threads a block: ") + cudaGetErrorName(error));
   Expect(cudaGetLastError() == cudaSuccess, "the error is still there after it was read");
   const std::vector<unsigned> result = device.Read();
   Expect(result == Numbers(1), "the refused kernel ran");
