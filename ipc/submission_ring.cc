@@ -24,6 +24,14 @@ RecordHeader& HeaderAt(const RingMemory& memory, std::uint64_t position) {
   return *reinterpret_cast<RecordHeader*>(memory.buffer.data() + position % memory.buffer.size());
 }
 
+void PrefetchForWriting(const std::byte* line) {
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0" : : "m"(*line));  // __builtin_prefetch asks for a shared copy where the target is plain x86-64
+#else
+  __builtin_prefetch(line, 1);
+#endif
+}
+
 // The lines of the records to come are in the reader's cache since the last lap. Asked for ahead, they are here when they
 // are written, and the next locked instruction need not wait for them.
 void PrefetchForWriting(const RingMemory& memory, std::uint64_t position) {
@@ -31,7 +39,7 @@ void PrefetchForWriting(const RingMemory& memory, std::uint64_t position) {
   constexpr std::uint64_t kLines = 4;  // a launch's record has three to five
   for (std::uint64_t line = 0; line < kLines; ++line) {
     const std::uint64_t offset = (position + kAheadBytes + line * kCacheLineBytes) % memory.buffer.size();
-    __builtin_prefetch(memory.buffer.data() + offset, 1);
+    PrefetchForWriting(memory.buffer.data() + offset);
   }
 }
 
