@@ -62,6 +62,7 @@ bool Daemon::Listen() {
   if (listener_.valid()) control_listener_ = ipc::ListenAt(settings_.control_socket, settings_.control_mode, error);
   if (!control_listener_.valid()) {
     spdlog::error("cannot listen at {}", error);
+    if (listener_.valid()) unlink(settings_.socket.c_str());
     return false;
   }
   for (const int fd : {listener_.get(), control_listener_.get()}) fcntl(fd, F_SETFL, O_NONBLOCK);
