@@ -33,11 +33,12 @@ std::optional<KernelInfo> ClientObjects::FindKernel(std::uint64_t kernel) const 
   return found->second;
 }
 
-std::shared_ptr<CUevent_st> ClientObjects::EventFor(std::uint64_t event) {
+std::shared_ptr<CUevent_st> ClientObjects::EventFor(std::uint64_t event, CUresult& result) {
   const std::lock_guard lock(mutex_);
   auto& object = events_[event];
   CUevent made = nullptr;
-  if (object == nullptr && driver_.cuEventCreate(&made, CU_EVENT_DEFAULT) == CUDA_SUCCESS) {
+  result = object == nullptr ? driver_.cuEventCreate(&made, CU_EVENT_DEFAULT) : CUDA_SUCCESS;
+  if (made != nullptr) {
     object = {made, [this](CUevent old) { driver_.cuEventDestroy(old); }};
   }
   return object;

@@ -65,8 +65,9 @@ class ClientObjects {
     return ranges_.Allow(address, size_bytes, use);
   }
   std::optional<KernelInfo> FindKernel(std::uint64_t kernel) const;
-  // The event's driver object, made at first use; null if the driver has no more. A command that records it keeps it.
-  std::shared_ptr<CUevent_st> EventFor(std::uint64_t event);
+  // The event's driver object, made at first use; null if the driver makes none, and `result` says why. A command that
+  // records it keeps it.
+  std::shared_ptr<CUevent_st> EventFor(std::uint64_t event, CUresult& result);
   void DestroyEvent(std::uint64_t event);
   // False: more than kMaxUploadBytes or kMaxUploads.
   bool AppendUpload(std::uint64_t upload, const std::vector<std::byte>& data);

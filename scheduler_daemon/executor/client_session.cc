@@ -280,9 +280,11 @@ void ClientSession::On(const ipc::CallbackDone& message) {
 }
 
 void ClientSession::On(const ipc::RecordTime& message) {
-  auto event = objects_.EventFor(message.event);
-  Enqueue(message.stream, message.sequence, true, [this, event = std::move(event)](CUstream stream) {
-    return event == nullptr ? CUDA_ERROR_OUT_OF_MEMORY : driver_.cuEventRecord(event.get(), stream);
+  CUresult made = CUDA_SUCCESS;
+  auto event = objects_.EventFor(message.event, made);
+  // The driver's own reason: in a context that has faulted meanwhile it is the fault, and not a lack of events.
+  Enqueue(message.stream, message.sequence, true, [this, made, event = std::move(event)](CUstream stream) {
+    return event == nullptr ? made : driver_.cuEventRecord(event.get(), stream);
   });
 }
 
