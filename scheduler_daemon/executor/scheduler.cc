@@ -275,9 +275,6 @@ std::vector<std::unique_ptr<ClientSession>> Scheduler::Collect() {
   std::vector<std::unique_ptr<ClientSession>> done;
   std::erase_if(clients_, [&](std::unique_ptr<Client>& client) {
     if (!client->detached || !client->session->streams().idle() || !client->session->ready()) return false;
-    for (Binding& binding : client->bindings) {
-      if (binding.gpu != nullptr) gpu_streams_.Return(binding.gpu);
-    }
     done.push_back(std::move(client->session));
     return true;
   });

@@ -40,12 +40,6 @@ std::chrono::microseconds WatchdogPeriod() {
   return std::chrono::microseconds(sd_watchdog_enabled(0, &limit_us) > 0 ? limit_us / 2 : 0);
 }
 
-std::string Words(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 }  // namespace
 
 Daemon::Daemon(const Settings& settings, std::unique_ptr<const Driver> driver)

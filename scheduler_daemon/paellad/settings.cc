@@ -28,12 +28,6 @@ constexpr int kMostDrainSeconds = 3600;
 
 std::vector<std::string> LogLevels() { return {"trace", "debug", "info", "warning", "error", "off"}; }
 
-std::string Words(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
 // "" if the settings make sense together.
 std::string WhatIsWrong(const Settings& settings) {
   for (const std::uint64_t value :
@@ -171,6 +165,12 @@ void AddOptions(CLI::App& app, Settings& settings, ConfigOptions& config) {
 }
 
 }  // namespace
+
+std::string Words(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
 
 bool ReadToml(const std::string& text, const std::string& path, Settings& settings, std::string& error) {
   error.clear();

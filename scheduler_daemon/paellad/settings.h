@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace paella::scheduler_daemon {
 
@@ -38,6 +39,9 @@ bool ReadToml(const std::string& text, const std::string& path, Settings& settin
 
 // Fills in the sockets' paths. False: no folder for them can be used; `error` says why.
 bool ChooseSockets(Settings& settings, std::string& error);
+
+// "a, b, c": what there is to choose from, in a message.
+std::string Words(const std::vector<std::string>& words);
 
 }  // namespace paella::scheduler_daemon
 
