@@ -159,7 +159,7 @@ if ! $force_simulated && has_gpu; then
   gpu_kind=GPU
   driver=libcuda.so.1
   limit=120
-  digits_arguments=(--repeat 100 --interval-us 2000)  # about six seconds
+  digits_arguments=(--repeat 40 --interval-us 5000)  # about six seconds
   busy_arguments=(--microseconds 200 --streams 4 --depth 16)
 else
   gpu_kind="simulated GPU"

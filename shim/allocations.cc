@@ -57,18 +57,24 @@ std::optional<Allocation> Allocations::FindStart(std::uint64_t base) const {
 }
 
 std::optional<Allocation> Allocations::Find(std::uint64_t address) const {
-  const Found& last = found_last[(address >> kPlaceShift) % kPlaces];
-  const bool holds = address - last.allocation.base < last.allocation.size_bytes;
-  if (holds && last.version == version_.load(std::memory_order_acquire)) return last.allocation;  // pairs with Changed
-  return FindInList(address);
+  const Allocation* const found = Peek(address);
+  return found != nullptr ? std::optional(*found) : std::nullopt;
 }
 
-std::optional<Allocation> Allocations::FindInList(std::uint64_t address) const {
+const Allocation* Allocations::Peek(std::uint64_t address) const {
+  const Found& last = found_last[(address >> kPlaceShift) % kPlaces];
+  const bool holds = address - last.allocation.base < last.allocation.size_bytes;
+  if (holds && last.version == version_.load(std::memory_order_acquire)) return &last.allocation;  // pairs with Changed
+  return PeekInList(address);
+}
+
+const Allocation* Allocations::PeekInList(std::uint64_t address) const {
   const std::shared_lock lock(mutex_);
   const auto found = HolderOf(by_base_, address);
-  if (found == by_base_.end()) return std::nullopt;
-  found_last[(address >> kPlaceShift) % kPlaces] = {version_.load(std::memory_order_relaxed), found->second};
-  return found->second;
+  if (found == by_base_.end()) return nullptr;
+  Found& place = found_last[(address >> kPlaceShift) % kPlaces];
+  place = {version_.load(std::memory_order_relaxed), found->second};
+  return &place.allocation;
 }
 
 std::optional<Allocation> Allocations::FindRange(std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) const {

@@ -44,6 +44,8 @@ class Allocations {
   std::optional<Allocation> Remove(std::uint64_t base);
   std::optional<Allocation> FindStart(std::uint64_t base) const;
   std::optional<Allocation> Find(std::uint64_t address) const;
+  // The same without a copy, or null: good until this thread asks for another one.
+  const Allocation* Peek(std::uint64_t address) const;
   // The allocation that holds all of a range and may be used so; an empty range lies in the allocation of its address.
   // Of mappings that lie side by side, which are one buffer to the program, the first one.
   std::optional<Allocation> FindRange(std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) const;
@@ -60,7 +62,7 @@ class Allocations {
  private:
   using ByBase = std::map<std::uint64_t, Allocation>;
 
-  std::optional<Allocation> FindInList(std::uint64_t address) const;
+  const Allocation* PeekInList(std::uint64_t address) const;
   bool MappingsGoOn(std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) const;
   // The end of the mappings that fill the range from the one at `base` on; `base` itself if they do not. Under mutex_.
   ByBase::const_iterator EndOfMappings(ByBase::const_iterator base, std::uint64_t size_bytes) const;

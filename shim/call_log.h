@@ -5,8 +5,10 @@
 
 namespace paella::shim {
 
-// Written once, in cuInit.
-extern bool log_every_call;
+enum class CallsToLog : unsigned char { kNone, kFailed, kAll };
+
+// Written once, in cuInit: kNone spares the calls that often answer "not ready" a look at the log.
+extern CallsToLog calls_to_log;
 void ReadCallLogSetting() noexcept;
 
 // `where` is the __PRETTY_FUNCTION__ of an instance of Entry: it holds the function's name.

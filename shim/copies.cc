@@ -6,13 +6,24 @@
 #include <cstring>
 #include <optional>
 
+#include "shim/streaming_copy.h"
+
 namespace paella::shim {
 namespace {
 
-constexpr std::uint64_t kChunkBytes = 1 << 20;
+// A copy goes through the staging area in chunks, so that the GPU moves one while the host copies the next: small ones
+// where there are few, and else few calls.
+constexpr std::uint64_t kLargeChunkBytes = 512 << 10;
+constexpr std::uint64_t kSmallChunkBytes = 128 << 10;
 // How many chunks of a device-to-host copy are on their way at once: the GPU fills one while we empty another.
-constexpr std::size_t kChunksInFlight = 4;
+constexpr std::uint64_t kChunksInFlight = 4;
+// How much one keeps its slots for: the copies of other threads get their turn in between.
+constexpr std::uint64_t kPartBytes = 64 << 20;
 constexpr int kSpinsForStaging = 2000;
+
+std::uint64_t ChunkBytes(std::uint64_t copy_bytes) {
+  return copy_bytes < 8 * kLargeChunkBytes ? kSmallChunkBytes : kLargeChunkBytes;
+}
 
 // What is at an address. The host sees kPinned as well as the GPU does (managed memory too): a synchronous copy waits.
 enum class Reach { kDevice, kPinned, kPageable, kInvalid };
@@ -49,11 +60,12 @@ CUresult AllotStaging(Client& client, std::uint64_t size_bytes, StagingRange& ra
 
 CUresult FromPageable(Client& client, const Stream& stream, std::uint64_t destination, const std::byte* source,
                       std::uint64_t size_bytes) {
+  const std::uint64_t chunk = ChunkBytes(size_bytes);
   while (size_bytes != 0) {
-    const std::uint64_t piece = std::min(size_bytes, kChunkBytes);
+    const std::uint64_t piece = std::min(size_bytes, chunk);
     StagingRange range;
     if (const CUresult result = AllotStaging(client, piece, range); result != CUDA_SUCCESS) return result;
-    std::memcpy(client.channel.staging().data() + range.offset, source, piece);
+    StreamingCopy(client.channel.staging().data() + range.offset, source, piece);
     ipc::CopyFromStaging message;
     message.stream = stream.number;
     message.destination = destination;
@@ -73,49 +85,55 @@ CUresult FromPageable(Client& client, const Stream& stream, std::uint64_t destin
 
 // One chunk on its way to pageable memory.
 struct Fetch {
-  StagingRange range;
-  std::uint64_t sequence;
-  std::byte* destination;
-  std::uint64_t size_bytes;
+  std::uint64_t sequence = 0;
+  const std::byte* staged = nullptr;
+  std::byte* destination = nullptr;
+  std::uint64_t size_bytes = 0;
 };
 
 CUresult Finish(Client& client, const Stream& stream, const Fetch& fetch) {
   const CUresult result = client.submission.WaitFor(stream.number, fetch.sequence, client.wait_style());
-  if (result != CUDA_SUCCESS) return result;
-  std::memcpy(fetch.destination, client.channel.staging().data() + fetch.range.offset, fetch.size_bytes);
-  client.staging.FreeNow(fetch.range);
+  if (result == CUDA_SUCCESS) StreamingCopy(fetch.destination, fetch.staged, fetch.size_bytes);
+  return result;
+}
+
+// Through a few slots that are used again and again: the GPU then writes to lines that are still in the host's cache.
+CUresult PartToPageable(Client& client, const Stream& stream, std::byte* destination, std::uint64_t source,
+                        std::uint64_t size_bytes) {
+  const std::uint64_t chunk = std::min(size_bytes, ChunkBytes(size_bytes));
+  const std::uint64_t chunks = (size_bytes + chunk - 1) / chunk;
+  const std::uint64_t slots = std::min<std::uint64_t>(chunks, kChunksInFlight);
+  StagingRange range;
+  if (const CUresult result = AllotStaging(client, slots * chunk, range); result != CUDA_SUCCESS) return result;
+  Fetch fetches[kChunksInFlight];
+  for (std::uint64_t i = 0; i < chunks + slots; ++i) {
+    Fetch& fetch = fetches[i % slots];
+    if (i >= slots) {
+      // After a failure nothing is staged any more, so the range does not matter.
+      if (const CUresult result = Finish(client, stream, fetch); result != CUDA_SUCCESS) return result;
+    }
+    if (i >= chunks) continue;
+    ipc::CopyToStaging message;
+    message.stream = stream.number;
+    message.source = source + i * chunk;
+    message.staging_offset = range.offset + i % slots * chunk;
+    message.size_bytes = std::min(chunk, size_bytes - i * chunk);
+    if (const CUresult result = client.submission.PostCommand(message); result != CUDA_SUCCESS) return result;
+    fetch = {message.sequence, client.channel.staging().data() + message.staging_offset, destination + i * chunk,
+             message.size_bytes};
+  }
+  client.staging.FreeNow(range);
   return CUDA_SUCCESS;
 }
 
 CUresult ToPageable(Client& client, const Stream& stream, std::byte* destination, std::uint64_t source,
                     std::uint64_t size_bytes) {
-  Fetch fetches[kChunksInFlight];
-  std::size_t begun = 0, finished = 0;
-  CUresult result = CUDA_SUCCESS;
-  while (result == CUDA_SUCCESS && (size_bytes != 0 || finished != begun)) {
-    if (size_bytes == 0 || begun - finished == kChunksInFlight) {
-      result = Finish(client, stream, fetches[finished++ % kChunksInFlight]);
-      continue;
-    }
-    const std::uint64_t piece = std::min(size_bytes, kChunkBytes);
-    Fetch& fetch = fetches[begun % kChunksInFlight];
-    fetch.destination = destination;
-    fetch.size_bytes = piece;
-    result = AllotStaging(client, piece, fetch.range);
-    if (result != CUDA_SUCCESS) break;
-    ipc::CopyToStaging message;
-    message.stream = stream.number;
-    message.source = source;
-    message.staging_offset = fetch.range.offset;
-    message.size_bytes = piece;
-    result = client.submission.PostCommand(message);
-    fetch.sequence = message.sequence;
-    ++begun;
-    destination += piece;
-    source += piece;
-    size_bytes -= piece;
+  for (std::uint64_t done = 0; done < size_bytes; done += kPartBytes) {
+    const std::uint64_t part = std::min(kPartBytes, size_bytes - done);
+    const CUresult result = PartToPageable(client, stream, destination + done, source + done, part);
+    if (result != CUDA_SUCCESS) return result;
   }
-  return result;  // after a failure nothing is staged any more, so the ranges of what was begun do not matter
+  return CUDA_SUCCESS;
 }
 
 CUresult WaitForStream(Client& client, const Stream& stream) {

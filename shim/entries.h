@@ -36,7 +36,9 @@ struct Entry<kFunction> {
   static CUresult Call(Args... args) noexcept {
     try {
       const CUresult result = kFunction(args...);
-      if (result != CUDA_SUCCESS || log_every_call) [[unlikely]] LogCall(__PRETTY_FUNCTION__, result);
+      if (calls_to_log != CallsToLog::kNone) [[unlikely]] {
+        if (result != CUDA_SUCCESS || calls_to_log == CallsToLog::kAll) LogCall(__PRETTY_FUNCTION__, result);
+      }
       return result;
     } catch (...) {
       return CUDA_ERROR_OUT_OF_MEMORY;

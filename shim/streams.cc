@@ -31,13 +31,10 @@ pthread_key_t ThreadExitKey() {
 
 thread_local constinit bool null_stream_is_per_thread = false;
 
-Stream* Streams::Find(CUstream handle) {
-  switch (reinterpret_cast<std::uintptr_t>(handle)) {
-    case 0: return null_stream_is_per_thread ? PerThreadStream() : &legacy_;
-    case 1: return &legacy_;          // CU_STREAM_LEGACY
-    case 2: return PerThreadStream();  // CU_STREAM_PER_THREAD
-    default: return by_handle_.Find(handle);
-  }
+Stream* Streams::FindDefault(CUstream handle) {
+  if (handle == CU_STREAM_LEGACY) return &legacy_;
+  if (handle == CU_STREAM_PER_THREAD) return PerThreadStream();
+  return null_stream_is_per_thread ? PerThreadStream() : &legacy_;
 }
 
 Stream* Streams::PerThreadStream() noexcept try {
@@ -53,9 +50,8 @@ Stream* Streams::PerThreadStream() noexcept try {
 
 bool Streams::TakeNumber(std::uint32_t& number) {
   // A number is used again only when its last command is done: then nothing can take new commands for old ones.
-  const auto free = std::find_if(free_numbers_.begin(), free_numbers_.end(), [this](std::uint32_t candidate) {
-    return submission_.IsComplete(candidate, submission_.Posted(candidate));
-  });
+  const auto free = std::find_if(free_numbers_.begin(), free_numbers_.end(),
+                                 [this](std::uint32_t candidate) { return IsIdle(candidate); });
   if (free != free_numbers_.end()) {
     number = *free;
     free_numbers_.erase(free);
@@ -110,11 +106,10 @@ void Streams::DestroyAllOf(const Context& context) {
   }
 }
 
-bool Streams::IsDone(const Stream& stream) const {
-  if (stream.number != kLegacyStream) return submission_.IsComplete(stream.number, submission_.Posted(stream.number));
+bool Streams::LegacyIsDone() const {
   const std::uint32_t used = numbers_used_.load(std::memory_order_acquire);
   for (std::uint32_t number = 0; number < used; ++number) {
-    if (IsCoveredByLegacy(number) && !submission_.IsComplete(number, submission_.Posted(number))) return false;
+    if (IsCoveredByLegacy(number) && !IsIdle(number)) return false;
   }
   return true;
 }

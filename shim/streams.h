@@ -36,14 +36,18 @@ class Streams {
 
   // The stream of a handle, the default ones included; null if there is none such. May post the creation of this
   // thread's own default stream.
-  Stream* Find(CUstream handle);
+  Stream* Find(CUstream handle) {
+    return reinterpret_cast<std::uintptr_t>(handle) > 2 ? by_handle_.Find(handle) : FindDefault(handle);
+  }
 
   CUresult Create(unsigned flags, int priority, Context* context, CUstream& handle);
   CUresult Destroy(CUstream handle);
   void DestroyAllOf(const Context& context);
 
   // Whether all that `stream` promises to cover is done. The legacy stream covers the blocking streams.
-  bool IsDone(const Stream& stream) const;
+  bool IsDone(const Stream& stream) const {
+    return stream.number != kLegacyStream ? IsIdle(stream.number) : LegacyIsDone();
+  }
   CUresult Synchronize(const Stream& stream, ipc::WaitStyle style);
   CUresult SynchronizeAll(ipc::WaitStyle style);
 
@@ -51,7 +55,10 @@ class Streams {
   bool IsCoveredByLegacy(std::uint32_t number) const {
     return number == kLegacyStream || !non_blocking_[number].load(std::memory_order_relaxed);
   }
+  bool IsIdle(std::uint32_t number) const { return submission_.IsComplete(number, submission_.Posted(number)); }
+  bool LegacyIsDone() const;
   bool TakeNumber(std::uint32_t& number);
+  Stream* FindDefault(CUstream handle);
   Stream* PerThreadStream() noexcept;
   template <typename Covered>
   CUresult WaitForEach(ipc::WaitStyle style, Covered covered);

@@ -17,7 +17,7 @@ static_assert(ipc::kReplySlots == 32, "the free slots are one 32-bit word");
 constexpr int kSpinsForRoom = 2000;
 constexpr std::chrono::milliseconds kSliceForRoom{1};
 constexpr int kSlicesPerLook = 100;  // how often a long wait asks whether the daemon lives
-constexpr unsigned kQuestionsPerLook = 8;  // the same of queries in a tight loop
+constexpr unsigned kQuestionsPerLook = 32;  // the same of queries in a tight loop
 
 std::int64_t CoarseNowMs() {
   timespec now;

@@ -3,7 +3,7 @@
 
 usage: generate_driver_api.py --spec SPEC --stub LIBCUDA --nm NM --include CUDA_INCLUDE --out FOLDER
 
-A name of cuGetProcAddress has versions: the PFN_name_vVERSION of cudaTypedefs.h. Sorted, they match the sorted symbols
+A name of cuGetProcAddress has versions: the PFN_name_vVERSION of the toolkit's typedefs. Sorted, they match the sorted symbols
 name, name_v2, name_v3... of the toolkit's libcuda one to one; the same holds for the _ptsz and _ptds forms.
 """
 import argparse
@@ -15,9 +15,7 @@ import sys
 
 CLASSES = ("local", "post", "call", "pass", "unsupported")
 SUFFIXES = ("", "_ptds", "_ptsz")
-# Declared in cudaProfiler.h, which has no typedefs.
-PROFILER_VERSION = 4000
-PROFILER = ("cuProfilerInitialize", "cuProfilerStart", "cuProfilerStop")
+TYPEDEFS = ("cudaTypedefs.h", "cudaProfilerTypedefs.h")
 
 
 def split(symbol):
@@ -53,8 +51,6 @@ def proc_versions(symbols, header):
     versions = collections.defaultdict(set)
     for name, version, suffix in re.findall(r"\bPFN_(cu[A-Za-z0-9_]+?)_v(\d+)(_ptds|_ptsz)?\b", header):
         versions[name, suffix].add(int(version))
-    for name in PROFILER:
-        versions[name, ""].add(PROFILER_VERSION)
     forms = collections.defaultdict(list)
     for symbol in symbols:
         name, number, suffix = split(symbol)
@@ -62,6 +58,8 @@ def proc_versions(symbols, header):
     rows = []
     for (name, suffix), found in forms.items():
         known = sorted(versions.get((name, suffix), ()))
+        if not known:
+            continue  # a real driver in the stub's place also exports its EGL, GL and VDPAU functions
         if len(known) != len(found):
             sys.exit(f"{name}{suffix}: versions {known} do not match symbols {found}")
         rows += [(name, suffix != "", version, symbol) for version, (_, symbol) in zip(known, sorted(found))]
@@ -150,7 +148,7 @@ def main():
     for s in symbols:
         if s not in described and base_symbol(s) in described:
             described[s] = described[base_symbol(s)]
-    rows = proc_versions(symbols, (args.include / "cudaTypedefs.h").read_text())
+    rows = proc_versions(symbols, "".join((args.include / t).read_text() for t in TYPEDEFS))
     args.out.mkdir(parents=True, exist_ok=True)
     for name, text in (("driver_api_exports.map", exports_map(symbols)),
                        ("driver_api_entries.S", entries(symbols, described)),

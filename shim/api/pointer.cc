@@ -111,8 +111,8 @@ CUresult paella_cuPointerGetAttribute(void* data, CUpointer_attribute attribute,
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   if (data == nullptr || !IsKnown(attribute)) return CUDA_ERROR_INVALID_VALUE;
-  const auto allocation = client->allocations.Find(ptr);
-  if (!allocation) return CUDA_ERROR_INVALID_VALUE;
+  const Allocation* const allocation = client->allocations.Peek(ptr);
+  if (allocation == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return GiveAttributeOf(*client, data, attribute, ptr, *allocation);
 }
 
