@@ -46,10 +46,11 @@ struct ChannelHeader {
   // CUresult; once not 0 it stays. Stored by executor or paellad (release); every wait of the client looks at it.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> sticky_error;
   // Set by the executor just before it sleeps: the client commits a record and then looks here; the executor sets
-  // kDaemonAsleep here and then looks at the ring. Both by read-modify-writes, so that one of them sees the other. The
-  // client that rings makes it kDaemonRung: others need not, however long the executor takes to get up and set 0.
+  // kDaemonAsleep here and then looks at the ring. One of them sees the other: by the executor's process barrier
+  // (kFeatureProcessBarriers), or by read-modify-writes on both sides. The client that rings makes it kDaemonRung:
+  // others need not, however long the executor takes to get up and set 0.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> daemon_sleeps;
-  // Number of the client's threads that sleep on `news`. Same protocol as above, the other way round.
+  // Number of the client's threads that sleep on `news`. By read-modify-writes, the other way round.
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> client_sleepers;
   // A futex. The daemon adds 1 and wakes all sleepers after it changed anything that a client waits for.
   std::atomic<std::uint32_t> news;

@@ -58,7 +58,7 @@ CUresult Submission::NotReadyAfterALook() {
 
 void Submission::WakeDaemon() {
   std::uint32_t asleep = ipc::kDaemonAsleep;
-  // Relaxed: RingDoorbell's read-modify-write, which saw it asleep, has made the order.
+  // Relaxed: RingDoorbell, which saw it asleep, has made the order.
   if (channel_.header().daemon_sleeps.compare_exchange_strong(asleep, ipc::kDaemonRung, std::memory_order_relaxed)) {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = write(doorbell_fd_, &one, sizeof one);  // a full eventfd is a rung one

@@ -2,7 +2,7 @@
 //
 //   window  [ slab ][ slab ][      big allocation's own slab      ][ free addresses ...
 //
-// Small allocations share slabs of one size; one that fills half a slab or more gets a slab of its own. A slab that
+// Small allocations share slabs of one size; one that takes more than half a slab gets a slab of its own. A slab that
 // becomes empty stays mapped for the next allocation, up to kMaxIdleBytes: making and mapping memory is what an allocation
 // costs. When any tenant finds none left, the idle slabs of all go back (Tenants).
 // A slab is cleared when it is mapped, because another tenant may have had it.
