@@ -4,11 +4,17 @@
 #   lib/         the shared libraries that they need and that the other machine may lack
 #   lib/paella/  libpaella.so
 # Usage: stage_gpu_build.sh [BUILD_FOLDER [STAGED_FOLDER]]   (default: build/release build/gpu)
-# Exit status 1: something is missing in the build folder; what is there is staged all the same.
+# Exit status 1: something is missing in the build folder; what is there is staged all the same. 64: a wrong argument.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build/release}
 staged=${2:-build/gpu}
+
+refuse() { echo "stage_gpu_build.sh: $*" >&2; exit 64; }
+case "$*" in -*|*" -"*) refuse "usage: scripts/stage_gpu_build.sh [BUILD_FOLDER [STAGED_FOLDER]]" ;; esac
+[[ -x $build/scheduler_daemon/paellad ]] || refuse "$build is no folder of a finished build"
+# It is emptied, so it must be what this script made, or nothing.
+if [[ -e $staged && -n $(ls -A "$staged") && ! -d $staged/lib/paella ]]; then refuse "$staged holds something else"; fi
 
 programs=(
   scheduler_daemon/paellad scheduler_daemon/paellactl

@@ -62,9 +62,20 @@ CUresult Fail(const std::string& path, const std::string& reason, RealDriver* re
     StepAside(*real);
     return real->init(0);
   }
-  TellUser("cannot reach the daemon at %s: %s (start paellad, or set PAELLA_FALLBACK=native)", path.c_str(),
-           reason.c_str());
+  const char* const no_fallback = FallbackIsNative() ? "; and no real driver was found to fall back to" : "";
+  TellUser("cannot use the daemon at %s: %s%s", path.c_str(), reason.c_str(), no_fallback);
   return CUDA_ERROR_NO_DEVICE;
+}
+
+// A GPU that is named by its identity, in full or by its first digits, must be the daemon's.
+bool IsAnotherGpu(const ipc::Welcome& welcome, std::string& reason) {
+  const char* const list = std::getenv("CUDA_VISIBLE_DEVICES");
+  if (list == nullptr) return false;
+  const std::string wanted(list, std::strcspn(list, ","));
+  const std::string here = UuidText(welcome.uuid);
+  if (!wanted.starts_with("GPU-") || here.starts_with(wanted)) return false;
+  reason = "its GPU is " + here + ", and CUDA_VISIBLE_DEVICES asks for " + wanted;
+  return true;
 }
 
 CUresult InitialiseOnce() {
@@ -72,7 +83,7 @@ CUresult InitialiseOnce() {
   RealDriver* real = GetRealDriver();
   std::string path, reason;
   auto connection = Connect(real == nullptr ? 0 : real->version(), path, reason);
-  if (!connection) return Fail(path, reason, real);
+  if (!connection || IsAnotherGpu(connection->welcome, reason)) return Fail(path, reason, real);
   HideWhatTheShimLacks(connection->welcome.attributes);
   if (real != nullptr && !real->Initialise(connection->welcome)) real = nullptr;
   client_of_parent = new Client(std::move(*connection), real);

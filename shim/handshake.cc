@@ -38,6 +38,7 @@ std::optional<ipc::ControlSocket> ConnectToAny(std::string& path, std::string& r
     if (socket || path.empty() || error != ENOENT) {
       path = candidate;
       reason = std::strerror(error);
+      if (error == ENOENT || error == ECONNREFUSED) reason += " (start paellad, or set PAELLA_FALLBACK=native)";
     }
     if (socket) return socket;
   }

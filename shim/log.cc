@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -20,7 +21,9 @@ int OpenLog() {
   const char* setting = std::getenv("PAELLA_LOG");
   if (setting == nullptr || *setting == '\0') return kOff;
   if (std::strcmp(setting, "stderr") == 0) return STDERR_FILENO;
-  return open(setting, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  const int fd = open(setting, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) TellUser("PAELLA_LOG: %s: %s", setting, std::strerror(errno));
+  return fd < 0 ? kOff : fd;
 }
 
 int LogFd() {

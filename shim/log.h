@@ -8,7 +8,7 @@ namespace paella::shim {
 [[gnu::format(printf, 1, 2)]] void Log(const char* format, ...) noexcept;
 bool LogIsOn() noexcept;
 
-// The one line that a program's user sees, when cuInit fails.
+// What a program's user sees without asking: one line when cuInit fails, and one when the log cannot be opened.
 [[gnu::format(printf, 1, 2)]] void TellUser(const char* format, ...) noexcept;
 
 }  // namespace paella::shim

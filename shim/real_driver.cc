@@ -44,6 +44,8 @@ std::vector<std::string> Candidates() {
   return paths;
 }
 
+}  // namespace
+
 std::string UuidText(const std::vector<std::byte>& uuid) {
   std::string text = "GPU-";
   for (std::size_t i = 0; i < uuid.size(); ++i) {
@@ -54,8 +56,6 @@ std::string UuidText(const std::vector<std::byte>& uuid) {
   }
   return text;
 }
-
-}  // namespace
 
 void* RealDriver::Find(const char* symbol) const { return dlsym(handle_, symbol); }
 

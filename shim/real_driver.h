@@ -38,6 +38,9 @@ class RealDriver {
   int version_ = 0;
 };
 
+// As CUDA_VISIBLE_DEVICES and nvidia-smi name a GPU: GPU-01234567-89ab-...
+std::string UuidText(const std::vector<std::byte>& uuid);
+
 // Null: there is none, or none that is new enough.
 RealDriver* GetRealDriver();
 

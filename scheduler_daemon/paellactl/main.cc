@@ -120,7 +120,14 @@ int Main(std::vector<std::string> words) {
   CLI::App app{"Starts programs as clients of Paella, and asks paellad about them.", "paellactl"};
   const Commands commands = AddCommands(app, options);
   const std::vector<std::string> program = TakeProgram(*commands.run, words);
+  app.failure_message([](const CLI::App* asked, const CLI::Error& error) {
+    return "paellactl: " + CLI::FailureMessage::simple(asked, error);
+  });
   try {
+    const auto is_meant = [&](const CLI::App* command) { return command->get_name() == words[0]; };
+    if (!words.empty() && !words[0].starts_with('-') && app.get_subcommands(is_meant).empty()) {
+      throw CLI::ExtrasError("there is no command '" + words[0] + "'", CLI::ExitCodes::ExtrasError);
+    }
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them from the back
     if (*commands.run && program.empty()) throw CLI::RequiredError("PROGRAM");
   } catch (const CLI::ParseError& outcome) {

@@ -27,6 +27,14 @@ bool IsPrintable(const std::string& name) {
 
 bool IsClass(const std::string& name) { return std::ranges::find(kClasses, name) != kClasses.end(); }
 
+// For the log. What a client says of itself may be anything: only printable names are repeated.
+std::string Describe(const ipc::Hello& hello, const std::optional<ipc::Credentials>& owner) {
+  std::string text = IsPrintable(hello.program) ? "the program " + hello.program : "a program";
+  if (owner) text += " (pid " + std::to_string(owner->pid) + ", uid " + std::to_string(owner->uid) + ")";
+  if (IsPrintable(hello.tenant)) text += " of tenant " + hello.tenant;
+  return text;
+}
+
 }  // namespace
 
 void Refuse(ipc::ControlSocket& socket, const std::string& reason) {
@@ -59,13 +67,13 @@ std::string ClientRegistry::Objection(const ipc::Hello& hello, const std::option
 void ClientRegistry::Admit(const ipc::Hello& hello, ipc::ControlSocket socket) {
   const auto owner = socket.PeerCredentials();
   if (const std::string objection = Objection(hello, owner); !objection.empty()) {
-    spdlog::warn("turned a program away: {}", objection);
+    spdlog::warn("turned {} away: {}", Describe(hello, owner), objection);
     return Refuse(socket, objection);
   }
   const std::uint64_t number = next_number_++;
   const auto place = plan_.Enter(number, hello.tenant);
   if (!place) {
-    spdlog::warn("turned a program away: {} clients are connected", settings_.max_clients);
+    spdlog::warn("turned {} away: {} clients are connected", Describe(hello, owner), settings_.max_clients);
     return Refuse(socket, "max_clients (" + std::to_string(settings_.max_clients) + ") programs are connected");
   }
   ConnectedClient client;

@@ -20,7 +20,7 @@ testing::AssertionResult IsRefused(test::ChildProcess& client, const std::string
   if (const auto ended = EndsWith(client, kCudaError); !ended) return ended;
   const std::string errors = client.errors();
   const bool is_told = errors.find("CUDA_ERROR_NO_DEVICE") != std::string::npos &&
-                       errors.find("cannot reach the daemon at ") != std::string::npos &&
+                       errors.find("cannot use the daemon at ") != std::string::npos &&
                        errors.find(reason) != std::string::npos;
   return (is_told ? testing::AssertionSuccess() : testing::AssertionFailure()) << errors;
 }
@@ -64,6 +64,17 @@ TEST(NoDaemon, ADaemonThatIsStopped) {
   daemon.process().Signal(SIGCONT);
   test::ChildProcess later = VectorAddAt(daemon.socket());
   EXPECT_TRUE(EndsWell(later));
+  EXPECT_EQ(daemon.Stop(), 0) << daemon.log();
+}
+
+// A program that asks for a GPU by its identity must not run on another one.
+TEST(NoDaemon, ADaemonOfAnotherGpuThanTheOneNamed) {
+  test::DaemonProcess daemon;
+  ASSERT_TRUE(daemon.WaitUntilServing()) << daemon.log();
+  auto environment = test::ClientEnvironment(daemon.socket(), "someone");
+  environment["CUDA_VISIBLE_DEVICES"] = "GPU-deadbeef,GPU-0";
+  test::ChildProcess client({PAELLA_TEST_VECTOR_ADD}, environment);
+  EXPECT_TRUE(IsRefused(client, "CUDA_VISIBLE_DEVICES asks for GPU-deadbeef"));
   EXPECT_EQ(daemon.Stop(), 0) << daemon.log();
 }
 

@@ -99,6 +99,7 @@ TEST(PaellactlTest, NoDaemon) {
 
 TEST(PaellactlTest, Usage) {
   ExpectFailure({}, 2, "subcommand");
+  ExpectFailure({"sattus"}, 2, "there is no command 'sattus'");
   ExpectFailure({"policy"}, 2, "subcommand");
   ExpectFailure({"policy", "set"}, 2, "name");
   ExpectFailure({"policy", "set", ""}, 2, "name");

@@ -41,7 +41,7 @@ int main(void) {
   fprintf(stderr, "%s", text);
   if (first != kNoDevice || second != kNoDevice) return 7;
   if (took > 1.0) return 8;
-  if (size <= 0 || strncmp(text, "paella: cannot reach the daemon at /nonexistent/paella.sock: ", 61) != 0) return 9;
+  if (size <= 0 || strncmp(text, "paella: cannot use the daemon at /nonexistent/paella.sock: ", 59) != 0) return 9;
   if (strchr(text, '\n') != text + size - 1) return 10;  // one line, once
   if (count(&value) != kNotInitialized) return 11;
   return 0;
