@@ -123,6 +123,7 @@ finish() {
 run_tenants() { # policy
   policy=$1
   control policy set "$policy" >/dev/null
+  echo "Three tenants under $policy ..."
   tenants=()
   start digits-1 "$build/examples/digits/digits" "${digits_arguments[@]}"
   start digits-2 "$build/examples/digits/digits" "${digits_arguments[@]}"
