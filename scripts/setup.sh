@@ -6,6 +6,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build pkg-config   # build
   libspdlog-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libsystemd-dev libxxhash-dev   # daemon
+  libgcrypt20-dev liblz4-dev libzstd-dev   # daemon: to know code images again and to look into them
   libunwind-dev                    # back traces of unsupported calls
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev   # tests
   python3 binutils procps          # code generation, symbol checks, process checks

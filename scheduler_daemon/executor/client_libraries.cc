@@ -1,13 +1,11 @@
 // The part of ClientObjects that answers calls about code: libraries, kernels, globals.
-#include <array>
+#include <algorithm>
 
 #include "scheduler_daemon/executor/client_objects.h"
 
 namespace paella::scheduler_daemon {
 namespace {
 
-constexpr std::size_t kLogBytes = 4096;        // of each JIT log; with its reply it fits a reply slot
-constexpr std::size_t kMaxParameters = 1024;   // 4 KiB of parameters or more hold fewer, larger ones
 constexpr std::size_t kMaxJitOptions = 16;
 
 // Options that carry plain numbers and change nothing but the code. Buffers are the executor's own; anything else that
@@ -25,32 +23,18 @@ bool IsNumericOption(std::uint32_t option) {
   }
 }
 
-struct JitOptions {
-  std::vector<CUjit_option> options;
-  std::vector<void*> values;
-
-  void Add(CUjit_option option, std::uint64_t value) {
-    options.push_back(option);
-    values.push_back(reinterpret_cast<void*>(value));
-  }
-};
-
-JitOptions OptionsOf(const ipc::LibraryLoad& call, std::array<char, kLogBytes>& error_log,
-                     std::array<char, kLogBytes>& info_log) {
-  JitOptions jit;
-  jit.Add(CU_JIT_ERROR_LOG_BUFFER, reinterpret_cast<std::uint64_t>(error_log.data()));
-  jit.Add(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, error_log.size() - 1);
-  jit.Add(CU_JIT_INFO_LOG_BUFFER, reinterpret_cast<std::uint64_t>(info_log.data()));
-  jit.Add(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, info_log.size() - 1);
+JitNumbers NumbersOf(const ipc::LibraryLoad& call) {
+  JitNumbers numbers;
   for (std::size_t i = 0; i < call.jit_options.size() && i < kMaxJitOptions; ++i) {
-    if (IsNumericOption(call.jit_options[i])) jit.Add(static_cast<CUjit_option>(call.jit_options[i]), call.jit_values[i]);
+    if (!IsNumericOption(call.jit_options[i])) continue;
+    numbers.emplace_back(static_cast<CUjit_option>(call.jit_options[i]), call.jit_values[i]);
   }
-  return jit;
+  return numbers;
 }
 
 }  // namespace
 
-CUmodule ClientObjects::FindModule(std::uint64_t library) const {
+std::shared_ptr<Module> ClientObjects::FindModule(std::uint64_t library) const {
   const std::lock_guard lock(mutex_);
   const auto found = libraries_.find(library);
   return found == libraries_.end() ? nullptr : found->second.module;
@@ -67,42 +51,33 @@ CUresult ClientObjects::Handle(const ipc::LibraryLoad& call, ipc::LibraryLoadRep
     upload_bytes_ -= image.size();
   }
   image.push_back(std::byte{0});  // PTX is a C string, and a client need not have ended it
-  std::array<char, kLogBytes> error_log{};
-  std::array<char, kLogBytes> info_log{};
-  JitOptions jit = OptionsOf(call, error_log, info_log);
-  CUmodule module = nullptr;
-  const CUresult result = driver_.cuModuleLoadDataEx(&module, image.data(), static_cast<unsigned>(jit.options.size()),
-                                                     jit.options.data(), jit.values.data());
-  reply.error_log = error_log.data();
-  reply.info_log = info_log.data();
-  if (result != CUDA_SUCCESS) return result;
+  ModuleCache::Loaded loaded = modules_.Load(std::move(image), NumbersOf(call));
+  reply.error_log = std::move(loaded.error_log);
+  reply.info_log = std::move(loaded.info_log);
+  if (loaded.result != CUDA_SUCCESS) return loaded.result;
   const std::lock_guard lock(mutex_);
   reply.library = next_number_++;
-  libraries_.emplace(reply.library, Library{module, {}, {}});
+  libraries_.emplace(reply.library, Library{std::move(loaded.module), nullptr, {}, {}});
   return CUDA_SUCCESS;
 }
 
 CUresult ClientObjects::Handle(const ipc::LibraryUnload& call, ipc::LibraryUnloadReply&) {
-  CUmodule module = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = libraries_.find(call.library);
-    if (found == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
-    module = found->second.module;
-    for (const auto& [name, kernel] : found->second.kernels) kernels_.erase(kernel);
-    for (const std::uint64_t address : found->second.globals) ranges_.Remove(address);
-    libraries_.erase(found);
-  }
-  return driver_.cuModuleUnload(module);
+  std::unordered_map<std::uint64_t, Library>::node_type library;  // let go of without the lock
+  const std::lock_guard lock(mutex_);
+  library = libraries_.extract(call.library);
+  if (library.empty()) return CUDA_ERROR_INVALID_HANDLE;
+  for (const auto& [name, kernel] : library.mapped().kernels) kernels_.erase(kernel);
+  for (const std::uint64_t address : library.mapped().globals) ranges_.Remove(address);
+  return CUDA_SUCCESS;
 }
 
 CUresult ClientObjects::Handle(const ipc::LibraryKernels& call, ipc::LibraryKernelsReply& reply) {
-  const CUmodule module = FindModule(call.library);
+  const auto module = FindModule(call.library);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   unsigned count = 0;
-  if (const CUresult result = driver_.cuModuleGetFunctionCount(&count, module); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = driver_.cuModuleGetFunctionCount(&count, module->handle()); result != CUDA_SUCCESS) return result;
   std::vector<CUfunction> functions(count);
-  if (const CUresult result = driver_.cuModuleEnumerateFunctions(functions.data(), count, module);
+  if (const CUresult result = driver_.cuModuleEnumerateFunctions(functions.data(), count, module->handle());
       result != CUDA_SUCCESS) {
     return result;
   }
@@ -114,41 +89,52 @@ CUresult ClientObjects::Handle(const ipc::LibraryKernels& call, ipc::LibraryKern
 }
 
 CUresult ClientObjects::Handle(const ipc::LibraryGetKernel& call, ipc::LibraryGetKernelReply& reply) {
-  const CUmodule module = FindModule(call.library);
+  const auto module = FindModule(call.library);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  KernelInfo info{};
-  CUresult result = driver_.cuModuleGetFunction(&info.function, module, call.name.c_str());
-  // Loaded now, on this thread: a lazy load at the first launch would stop the dispatching thread (notes 6.21).
-  if (result == CUDA_SUCCESS) result = driver_.cuFuncLoad(info.function);
-  if (result != CUDA_SUCCESS) return result;
-  for (std::size_t i = 0; i < kMaxParameters; ++i) {
-    std::size_t offset = 0;
-    std::size_t size = 0;
-    if (driver_.cuFuncGetParamInfo(info.function, i, &offset, &size) != CUDA_SUCCESS) break;
-    reply.parameter_offsets_bytes.push_back(offset);
-    reply.parameter_sizes_bytes.push_back(size);
-    info.parameter_bytes = offset + size;
-  }
-  for (int attribute = 0; attribute < CU_FUNC_ATTRIBUTE_MAX; ++attribute) {
-    int value = 0;
-    driver_.cuFuncGetAttribute(&value, static_cast<CUfunction_attribute>(attribute), info.function);
-    reply.attributes.push_back(value);
-  }
+  const Module::Kernel* found = nullptr;
+  if (const CUresult result = module->Find(call.name, found); result != CUDA_SUCCESS) return result;
+  reply.parameter_offsets_bytes = found->parameter_offsets_bytes;
+  reply.parameter_sizes_bytes = found->parameter_sizes_bytes;
   const std::lock_guard lock(mutex_);
   const auto library = libraries_.find(call.library);
   if (library == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
-  const auto [entry, is_new] = library->second.kernels.try_emplace(call.name, next_number_);
-  if (is_new) kernels_.emplace(next_number_++, info);
-  reply.kernel = entry->second;
+  const auto [number, is_new] = library->second.kernels.try_emplace(call.name, next_number_);
+  if (is_new) kernels_.emplace(next_number_++, Kernel{call.library, call.name, module, found, found->attributes});
+  const Kernel& kernel = kernels_.at(number->second);
+  reply.kernel = number->second;
+  reply.attributes.assign(kernel.attributes.begin(), kernel.attributes.end());
+  return CUDA_SUCCESS;
+}
+
+CUresult ClientObjects::OwnModule(std::uint64_t library, std::shared_ptr<Module>& own) {
+  std::shared_ptr<Module> module;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = libraries_.find(library);
+    if (found == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
+    own = found->second.own;
+    module = found->second.module;
+  }
+  if (own != nullptr) return CUDA_SUCCESS;
+  const ModuleCache::Loaded copy = modules_.OwnCopy(module);
+  if (copy.result != CUDA_SUCCESS) return copy.result;
+  own = copy.module;
+  const std::lock_guard lock(mutex_);
+  const auto found = libraries_.find(library);
+  if (found == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
+  found->second.own = own;
   return CUDA_SUCCESS;
 }
 
 CUresult ClientObjects::Handle(const ipc::LibraryGetGlobal& call, ipc::LibraryGetGlobalReply& reply) {
-  const CUmodule module = FindModule(call.library);
+  std::shared_ptr<Module> module = FindModule(call.library);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   CUdeviceptr address = 0;
   std::size_t size = 0;
-  const CUresult result = driver_.cuModuleGetGlobal(&address, &size, module, call.name.c_str());
+  CUresult result = driver_.cuModuleGetGlobal(&address, &size, module->handle(), call.name.c_str());
+  // Only then it is worth a copy.
+  if (result == CUDA_SUCCESS) result = OwnModule(call.library, module);
+  if (result == CUDA_SUCCESS) result = driver_.cuModuleGetGlobal(&address, &size, module->handle(), call.name.c_str());
   if (result != CUDA_SUCCESS) return result;
   const std::lock_guard lock(mutex_);
   const auto library = libraries_.find(call.library);
@@ -160,9 +146,41 @@ CUresult ClientObjects::Handle(const ipc::LibraryGetGlobal& call, ipc::LibraryGe
 }
 
 CUresult ClientObjects::Handle(const ipc::KernelSetAttribute& call, ipc::KernelSetAttributeReply&) {
-  const auto kernel = FindKernel(call.kernel);
-  if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
-  return driver_.cuFuncSetAttribute(kernel->function, static_cast<CUfunction_attribute>(call.attribute), call.value);
+  Kernel kernel;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = kernels_.find(call.kernel);
+    if (found == kernels_.end()) return CUDA_ERROR_INVALID_HANDLE;
+    kernel = found->second;
+  }
+  if (call.attribute < 0 || static_cast<std::size_t>(call.attribute) >= kernel.attributes.size()) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  const CUresult result = call.attribute == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+                              ? kernel.module->AllowDynamicShared(*kernel.in_module, call.value)
+                              : SetInOwnCopy(kernel, static_cast<CUfunction_attribute>(call.attribute), call.value);
+  if (result != CUDA_SUCCESS) return result;
+  kernel.attributes[static_cast<std::size_t>(call.attribute)] = call.value;
+  const std::lock_guard lock(mutex_);
+  if (const auto found = kernels_.find(call.kernel); found != kernels_.end()) found->second = std::move(kernel);
+  return CUDA_SUCCESS;
+}
+
+// The kernel runs from the client's own copy of the module from then on: the code is the same, and there are no
+// variables that the two could differ in.
+CUresult ClientObjects::SetInOwnCopy(Kernel& kernel, CUfunction_attribute attribute, int value) {
+  std::shared_ptr<Module> own;
+  const Module::Kernel* in_own = nullptr;
+  CUresult result = OwnModule(kernel.library, own);
+  if (result == CUDA_SUCCESS) result = own->Find(kernel.name, in_own);
+  if (result == CUDA_SUCCESS) {
+    result = own->AllowDynamicShared(*in_own, kernel.attributes[CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES]);
+  }
+  if (result == CUDA_SUCCESS) result = driver_.cuFuncSetAttribute(in_own->function, attribute, value);
+  if (result != CUDA_SUCCESS) return result;
+  kernel.module = std::move(own);
+  kernel.in_module = in_own;
+  return CUDA_SUCCESS;
 }
 
 }  // namespace paella::scheduler_daemon

@@ -13,15 +13,18 @@ void* HostPointer(std::uint64_t address) { return reinterpret_cast<void*>(addres
 
 }  // namespace
 
-ClientObjects::ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes)
+ClientObjects::ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, std::uint64_t arena_base,
+                             std::uint64_t arena_bytes)
     : driver_(driver),
+      modules_(modules),
       tenant_(tenant),
       arena_base_(arena_base),
       virtual_memory_(driver, tenant.memory, ranges_),
       arena_(arena_base, arena_bytes, kPageBytes) {}
 
 ClientObjects::~ClientObjects() {
-  for (const auto& [number, library] : libraries_) driver_.cuModuleUnload(library.module);
+  kernels_.clear();
+  libraries_.clear();
   for (const auto& [address, size] : host_) driver_.cuMemHostUnregister(HostPointer(address));
   for (const auto& [address, size] : device_) tenant_.memory.Free(address, tenant_.pending_commands == 0);
 }
@@ -30,7 +33,9 @@ std::optional<KernelInfo> ClientObjects::FindKernel(std::uint64_t kernel) const 
   const std::lock_guard lock(mutex_);
   const auto found = kernels_.find(kernel);
   if (found == kernels_.end()) return std::nullopt;
-  return found->second;
+  const Kernel& own = found->second;
+  return KernelInfo{own.module.get(), own.in_module,
+                    static_cast<std::uint64_t>(own.attributes[CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES])};
 }
 
 std::shared_ptr<CUevent_st> ClientObjects::EventFor(std::uint64_t event, CUresult& result) {

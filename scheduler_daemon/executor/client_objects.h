@@ -19,6 +19,7 @@
 #include "messages.h"
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/client_virtual_memory.h"
+#include "scheduler_daemon/executor/modules.h"
 #include "scheduler_daemon/executor/owned_ranges.h"
 #include "scheduler_daemon/executor/range_allocator.h"
 #include "scheduler_daemon/executor/tenant_memory.h"
@@ -45,9 +46,12 @@ struct Tenant {
       : name(std::move(tenant_name)), number(tenant_number), memory(driver, source, window_base, window_bytes) {}
 };
 
+// What a launch needs to know of a kernel.
 struct KernelInfo {
-  CUfunction function;
-  std::uint64_t parameter_bytes;
+  Module* module;
+  const Module::Kernel* in_module;
+  // This client's; the driver may allow more, since another has asked for it (modules.h).
+  std::uint64_t most_dynamic_shared_bytes;
 };
 
 class ClientObjects {
@@ -57,7 +61,7 @@ class ClientObjects {
   // A program loads one image at a time in each thread; an upload that is never loaded costs more than its bytes.
   static constexpr std::size_t kMaxUploads = 4096;
 
-  ClientObjects(const Driver& driver, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes);
+  ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes);
   ~ClientObjects();  // gives everything back; nothing of it is in use on the GPU any more
 
   // Whether [address, address + size) is memory of this client that it may use so.
@@ -110,14 +114,27 @@ class ClientObjects {
   }
 
   struct Library {
-    CUmodule module;
+    std::shared_ptr<Module> module;  // may be other clients' too
+    // Once it is needed: nobody else's, and perhaps the same one.
+    std::shared_ptr<Module> own;
     std::unordered_map<std::string, std::uint64_t> kernels;
     std::vector<std::uint64_t> globals;
   };
 
-  CUmodule FindModule(std::uint64_t library) const;
+  struct Kernel {
+    std::uint64_t library = 0;
+    std::string name;
+    std::shared_ptr<Module> module;  // the one that it runs from
+    const Module::Kernel* in_module = nullptr;
+    std::vector<int> attributes;     // as this client sees them
+  };
+
+  std::shared_ptr<Module> FindModule(std::uint64_t library) const;
+  CUresult OwnModule(std::uint64_t library, std::shared_ptr<Module>& own);
+  CUresult SetInOwnCopy(Kernel& kernel, CUfunction_attribute attribute, int value);
 
   const Driver& driver_;
+  ModuleCache& modules_;
   Tenant& tenant_;
   const std::uint64_t arena_base_;
 
@@ -131,7 +148,7 @@ class ClientObjects {
   std::unordered_map<std::uint64_t, std::vector<std::byte>> uploads_;
   std::uint64_t upload_bytes_ = 0;  // of all of them
   std::unordered_map<std::uint64_t, Library> libraries_;
-  std::unordered_map<std::uint64_t, KernelInfo> kernels_;
+  std::unordered_map<std::uint64_t, Kernel> kernels_;
   std::unordered_map<std::uint64_t, std::shared_ptr<CUevent_st>> events_;
   std::uint64_t next_number_ = 1;
 };

@@ -1,16 +1,31 @@
 // The part of ClientObjects that answers questions about how kernels fill the GPU, and encodes tensor maps.
+#include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "scheduler_daemon/executor/client_objects.h"
 #include "scheduler_daemon/executor/launch.h"
 
 namespace paella::scheduler_daemon {
+namespace {
+
+// What the driver does not know: that this client may use less than another has asked for.
+std::uint64_t DynamicSharedLimit(const KernelInfo& kernel) {
+  constexpr std::uint64_t kAsTheDriverSays = std::numeric_limits<std::uint64_t>::max();
+  const auto allowed = static_cast<std::uint64_t>(kernel.module->AllowedDynamicShared(*kernel.in_module));
+  return allowed > kernel.most_dynamic_shared_bytes ? kernel.most_dynamic_shared_bytes : kAsTheDriverSays;
+}
+
+}  // namespace
 
 CUresult ClientObjects::Handle(const ipc::KernelOccupancy& call, ipc::KernelOccupancyReply& reply) {
   const auto kernel = FindKernel(call.kernel);
   if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
-  return driver_.cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
-      &reply.blocks_per_multiprocessor, kernel->function, call.block_threads, call.dynamic_shared_bytes, call.flags);
+  const CUresult result = driver_.cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
+      &reply.blocks_per_multiprocessor, kernel->in_module->function, call.block_threads, call.dynamic_shared_bytes, call.flags);
+  // The driver's answer of old to a launch that the kernel does not allow.
+  if (call.dynamic_shared_bytes > DynamicSharedLimit(*kernel)) reply.blocks_per_multiprocessor = 0;
+  return result;
 }
 
 CUresult ClientObjects::Handle(const ipc::KernelAvailableShared& call, ipc::KernelAvailableSharedReply& reply) {
@@ -18,8 +33,8 @@ CUresult ClientObjects::Handle(const ipc::KernelAvailableShared& call, ipc::Kern
   if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
   std::size_t bytes = 0;
   const CUresult result =
-      driver_.cuOccupancyAvailableDynamicSMemPerBlock(&bytes, kernel->function, call.blocks, call.block_threads);
-  reply.dynamic_shared_bytes = bytes;
+      driver_.cuOccupancyAvailableDynamicSMemPerBlock(&bytes, kernel->in_module->function, call.blocks, call.block_threads);
+  reply.dynamic_shared_bytes = std::min<std::uint64_t>(bytes, DynamicSharedLimit(*kernel));
   return result;
 }
 
@@ -41,7 +56,9 @@ CUresult ClientObjects::Handle(const ipc::KernelMaxClusters& call, ipc::KernelMa
   const auto ask = call.potential_size != 0 ? driver_.cuOccupancyMaxPotentialClusterSize
                                             : driver_.cuOccupancyMaxActiveClusters;
   if (ask == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
-  return ask(&reply.clusters, kernel->function, &config);
+  const CUresult result = ask(&reply.clusters, kernel->in_module->function, &config);
+  if (call.shared_bytes > DynamicSharedLimit(*kernel)) reply.clusters = 0;
+  return result;
 }
 
 CUresult ClientObjects::Handle(const ipc::EncodeTensorMap& call, ipc::EncodeTensorMapReply& reply) {

@@ -27,15 +27,15 @@ std::optional<std::uint64_t> Extent(std::uint64_t width, std::uint64_t pitch, st
 
 }  // namespace
 
-ClientSession::ClientSession(const Driver& driver, CUcontext context, ipc::ClientAttach identity, Resources resources,
-                             std::shared_ptr<Tenant> tenant)
+ClientSession::ClientSession(const Driver& driver, CUcontext context, ModuleCache& modules,
+                             ipc::ClientAttach identity, Resources resources, std::shared_ptr<Tenant> tenant)
     : driver_(driver),
       identity_(std::move(identity)),
       resources_(std::move(resources)),
       channel_(resources_.channel.data()),
       reader_(channel_.ring()),
       tenant_(std::move(tenant)),
-      objects_(driver, *tenant_, identity_.arena_base, identity_.arena_bytes),
+      objects_(driver, modules, *tenant_, identity_.arena_base, identity_.arena_bytes),
       worker_([this, context] {
         driver_.cuCtxSetCurrent(context);
         const auto staging = channel_.staging();

@@ -35,8 +35,8 @@ class ClientSession {
     ipc::Fd doorbell;
   };
 
-  ClientSession(const Driver& driver, CUcontext context, ipc::ClientAttach identity, Resources resources,
-                std::shared_ptr<Tenant> tenant);
+  ClientSession(const Driver& driver, CUcontext context, ModuleCache& modules, ipc::ClientAttach identity,
+                Resources resources, std::shared_ptr<Tenant> tenant);
   ~ClientSession();  // after the client's last command is done
 
   // Reads up to `limit` records. Returns how many there were.

@@ -19,6 +19,7 @@
 #include "ipc/waiting.h"
 #include "scheduler_daemon/executor/device_description.h"
 #include "scheduler_daemon/executor/gpu_streams.h"
+#include "scheduler_daemon/executor/modules.h"
 #include "scheduler_daemon/executor/scheduler.h"
 #include "scheduler_daemon/executor/slab_broker.h"
 #include "scheduler_daemon/executor/status.h"
@@ -48,11 +49,19 @@ void ClearBell(const pollfd& bell) {
   if ((bell.revents & POLLIN) != 0) [[maybe_unused]] const auto got = read(bell.fd, &count, sizeof count);
 }
 
+int ArchitectureMajor(const Driver& driver, CUdevice device) {
+  int major = 0;
+  driver.cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
+  return major;
+}
+
 class Executor {
  public:
-  Executor(const Driver& driver, CUcontext context, ipc::ControlSocket control, std::unique_ptr<Policy> policy)
+  Executor(const Driver& driver, CUdevice device, CUcontext context, ipc::ControlSocket control,
+           std::unique_ptr<Policy> policy)
       : driver_(driver),
         context_(context),
+        modules_(driver, ArchitectureMajor(driver, device)),
         control_(std::move(control)),
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         broker_(control_),
@@ -82,6 +91,7 @@ class Executor {
 
   const Driver& driver_;
   const CUcontext context_;
+  ModuleCache modules_;
   ipc::ControlSocket control_;
   ipc::Fd wake_;
   const bool makes_barriers_ = ipc::CanMakeProcessBarriers();
@@ -151,7 +161,7 @@ bool Executor::OnPacket(ipc::Packet& packet) {
         Tell([this, tag = message->tag] {
           ipc::StatusReport report;
           report.tag = tag;
-          report.document = DescribeStatus(scheduler_, tenants_);
+          report.document = DescribeStatus(scheduler_, tenants_, modules_);
           control_.Send(report);
         });
         return true;
@@ -189,7 +199,7 @@ bool Executor::OnAttach(ipc::Packet& packet) {
     return true;
   }
   auto session = std::make_shared<std::unique_ptr<ClientSession>>(std::make_unique<ClientSession>(
-      driver_, context_, *client, std::move(resources), std::move(tenant)));
+      driver_, context_, modules_, *client, std::move(resources), std::move(tenant)));
   Tell([this, session] { scheduler_.Add(std::move(*session)); });
   return true;
 }
@@ -334,7 +344,7 @@ int RunExecutor(const ExecutorSettings& settings, ipc::ControlSocket control) {
     spdlog::error("executor: there is no policy '{}'", settings.policy);
     return kExecutorNoGpu;
   }
-  Executor executor(*driver, context, std::move(control), std::move(policy));
+  Executor executor(*driver, device, context, std::move(control), std::move(policy));
   return executor.Run(DescribeDevice(*driver, device));
 }
 

@@ -40,11 +40,12 @@ std::optional<std::vector<CUlaunchAttribute>> CheckAttributes(const std::vector<
 
 std::optional<Launch> CheckLaunch(const ipc::LaunchKernel& message, const KernelInfo& kernel) {
   Launch launch;
-  if (message.parameters.size() != kernel.parameter_bytes) return std::nullopt;
+  if (message.parameters.size() != kernel.in_module->parameter_bytes) return std::nullopt;
   auto attributes = CheckAttributes(message.attributes);
   if (!attributes) return std::nullopt;
   launch.attributes = std::move(*attributes);
-  launch.function = kernel.function;
+  launch.function = kernel.in_module->function;
+  launch.most_dynamic_shared_bytes = kernel.most_dynamic_shared_bytes;
   launch.config = {};
   launch.config.gridDimX = message.grid_x;
   launch.config.gridDimY = message.grid_y;
@@ -58,6 +59,8 @@ std::optional<Launch> CheckLaunch(const ipc::LaunchKernel& message, const Kernel
 }
 
 CUresult Launch::Issue(const Driver& driver, CUstream stream) {
+  // The driver would say so itself, had nobody else asked for more.
+  if (config.sharedMemBytes > most_dynamic_shared_bytes) return CUDA_ERROR_INVALID_VALUE;
   config.hStream = stream;
   config.attrs = attributes.data();
   config.numAttrs = static_cast<unsigned>(attributes.size());

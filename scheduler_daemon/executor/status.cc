@@ -4,7 +4,7 @@
 
 namespace paella::scheduler_daemon {
 
-std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants) {
+std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants, const ModuleCache& modules) {
   auto clients = nlohmann::json::array();
   scheduler.ForEachSession([&](ClientSession& session) {
     std::size_t waiting = 0;
@@ -24,7 +24,10 @@ std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants) {
     finished.push_back({{"tenant", tenant}, {"gpu_seconds", gpu_seconds}});
   }
   const nlohmann::json document = {
-      {"policy", scheduler.policy().name()}, {"clients", std::move(clients)}, {"finished", std::move(finished)}};
+      {"policy", scheduler.policy().name()},
+      {"clients", std::move(clients)},
+      {"finished", std::move(finished)},
+      {"modules", {{"loaded", modules.loaded()}, {"shared_loads", modules.shared_loads()}}}};
   // Names come from clients: what is not UTF-8 in them is replaced, not thrown at us.
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -4,15 +4,17 @@
 
 #include <string>
 
+#include "scheduler_daemon/executor/modules.h"
 #include "scheduler_daemon/executor/scheduler.h"
 #include "scheduler_daemon/executor/tenants.h"
 
 namespace paella::scheduler_daemon {
 
 // {"policy": name, "clients": [{"client", "tenant", "class", "launches", "waiting", "in_flight_tenant",
-// "memory_bytes", "gpu_seconds"}], "finished": [{"tenant", "gpu_seconds"}]}. Memory and GPU time are the tenant's.
+// "memory_bytes", "gpu_seconds"}], "finished": [{"tenant", "gpu_seconds"}],
+// "modules": {"loaded", "shared_loads"}}. Memory and GPU time are the tenant's.
 // Dispatching thread.
-std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants);
+std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants, const ModuleCache& modules);
 
 }  // namespace paella::scheduler_daemon
 

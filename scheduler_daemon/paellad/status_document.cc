@@ -10,16 +10,16 @@ namespace {
 
 using nlohmann::json;
 
-// A list of the executor's report; empty if there is none.
-json ListOf(const std::string& report, const char* key) {
+// A part of the executor's report; `otherwise` if there is none.
+json PartOf(const std::string& report, const char* key, const json& otherwise) {
   const json document = json::parse(report, nullptr, /*allow_exceptions=*/false);
-  return document.is_object() ? document.value(key, json::array()) : json::array();
+  return document.is_object() ? document.value(key, otherwise) : otherwise;
 }
 
 // The executor's entries by client number.
 std::map<std::uint64_t, json> WorkOf(const std::string& report) {
   std::map<std::uint64_t, json> work;
-  for (const json& entry : ListOf(report, "clients")) work.emplace(entry.value("client", std::uint64_t{0}), entry);
+  for (const json& entry : PartOf(report, "clients", json::array())) work.emplace(entry.value("client", std::uint64_t{0}), entry);
   return work;
 }
 
@@ -98,7 +98,8 @@ std::string StatusDocument(const Settings& settings, const ExecutorSupervisor& e
                          {"policy", executor.policy()},
                          {"tenants", Tenants(clients, work)},
                          {"clients", Clients(clients, work)},
-                         {"finished", ListOf(report, "finished")},
+                         {"finished", PartOf(report, "finished", json::array())},
+                         {"modules", PartOf(report, "modules", nullptr)},
                          {"unsupported", std::move(unsupported)}};
   // Names come from clients: what is not UTF-8 in them is replaced, not thrown at us.
   return document.dump(-1, ' ', false, json::error_handler_t::replace);

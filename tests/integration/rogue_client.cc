@@ -77,4 +77,8 @@ bool RogueClient::WaitForStickyError() {
   return WaitUntil([this] { return sticky_error() != 0; });
 }
 
+bool RogueClient::WaitForCompletion(std::uint32_t stream, std::uint64_t sequence) {
+  return WaitUntil([=, this] { return channel_.completed(stream).load() >= sequence; });
+}
+
 }  // namespace paella::integration

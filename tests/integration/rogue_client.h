@@ -69,6 +69,7 @@ class RogueClient {
   bool IsEnded();
   std::uint32_t sticky_error() const { return channel_.header().sticky_error.load(); }
   bool WaitForStickyError();
+  bool WaitForCompletion(std::uint32_t stream, std::uint64_t sequence);
 
  private:
   template <typename Condition>
