@@ -3,10 +3,18 @@
 #include <nlohmann/json.hpp>
 
 namespace paella::scheduler_daemon {
+namespace {
 
-std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants, const ModuleCache& modules) {
+// With what it has been at since it was last idle.
+std::uint64_t BusyNs(const Tenant& tenant, std::uint64_t now_ns) {
+  return tenant.busy_ns.load() + (tenant.in_flight != 0 ? now_ns - tenant.busy_since_ns : 0);
+}
+
+}  // namespace
+
+std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns) {
   auto clients = nlohmann::json::array();
-  scheduler.ForEachSession([&](ClientSession& session) {
+  executor.scheduler.ForEachSession([&](ClientSession& session) {
     std::size_t waiting = 0;
     for (const std::uint32_t stream : session.streams().active()) waiting += session.streams().at(stream).waiting.size();
     const Tenant& tenant = session.tenant();
@@ -17,17 +25,18 @@ std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants, c
                        {"waiting", waiting},
                        {"in_flight_tenant", tenant.in_flight},
                        {"memory_bytes", tenant.memory.used_bytes()},
-                       {"gpu_seconds", static_cast<double>(tenant.busy_ns.load()) * 1e-9}});
+                       {"gpu_seconds", static_cast<double>(BusyNs(tenant, now_ns)) * 1e-9}});
   });
   auto finished = nlohmann::json::array();
-  for (const auto& [tenant, gpu_seconds] : tenants.finished()) {
+  for (const auto& [tenant, gpu_seconds] : executor.tenants.finished()) {
     finished.push_back({{"tenant", tenant}, {"gpu_seconds", gpu_seconds}});
   }
   const nlohmann::json document = {
-      {"policy", scheduler.policy().name()},
+      {"policy", executor.scheduler.policy().name()},
       {"clients", std::move(clients)},
       {"finished", std::move(finished)},
-      {"modules", {{"loaded", modules.loaded()}, {"shared_loads", modules.shared_loads()}}}};
+      {"modules", {{"loaded", executor.modules.loaded()}, {"shared_loads", executor.modules.shared_loads()}}},
+      {"ready_memory_bytes", executor.slabs.ready_bytes()}};
   // Names come from clients: what is not UTF-8 in them is replaced, not thrown at us.
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -2,19 +2,26 @@
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_STATUS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_STATUS_H_
 
+#include <cstdint>
 #include <string>
 
 #include "scheduler_daemon/executor/modules.h"
 #include "scheduler_daemon/executor/scheduler.h"
+#include "scheduler_daemon/executor/slab_stock.h"
 #include "scheduler_daemon/executor/tenants.h"
 
 namespace paella::scheduler_daemon {
 
 // {"policy": name, "clients": [{"client", "tenant", "class", "launches", "waiting", "in_flight_tenant",
-// "memory_bytes", "gpu_seconds"}], "finished": [{"tenant", "gpu_seconds"}],
-// "modules": {"loaded", "shared_loads"}}. Memory and GPU time are the tenant's.
-// Dispatching thread.
-std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants, const ModuleCache& modules);
+// "memory_bytes", "gpu_seconds"}], "finished": [{"tenant", "gpu_seconds"}], "modules": {"loaded", "shared_loads"},
+// "ready_memory_bytes"}. Memory and GPU time are the tenant's. Dispatching thread.
+struct ExecutorParts {
+  const Scheduler& scheduler;
+  const Tenants& tenants;
+  const ModuleCache& modules;
+  const SlabStock& slabs;
+};
+std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns);
 
 }  // namespace paella::scheduler_daemon
 

@@ -87,17 +87,25 @@ int Daemon::Run(int signals) {
 void Daemon::Turn() {
   executor_.Tend(Clock::now());
   std::vector<pollfd> polled = Descriptors();
-  const auto wait = guests_.empty() && questions_.empty() ? kTurn : kTurnWithDeadlines;
-  if (poll(polled.data(), polled.size(), static_cast<int>(wait.count())) > 0) Serve(polled);
+  if (poll(polled.data(), polled.size(), static_cast<int>(LongestWait().count())) > 0) {
+    Serve(polled);
+  } else {
+    executor_.MakeAhead();
+  }
   DropLateGuests();
   AnswerLateQuestions();
   FeedWatchdog();
 }
 
+std::chrono::milliseconds Daemon::LongestWait() const {
+  if (executor_.has_ahead()) return std::chrono::milliseconds(0);
+  return guests_.empty() && questions_.empty() ? kTurn : kTurnWithDeadlines;
+}
+
 std::vector<pollfd> Daemon::Descriptors() const {
   std::vector<pollfd> polled;
   const auto add = [&](int fd) { polled.push_back({fd, POLLIN, 0}); };
-  for (const int fd : {signals_, executor_.fd(), listener_.get(), control_listener_.get()}) {
+  for (const int fd : {signals_, executor_.fd(), executor_.ending_fd(), listener_.get(), control_listener_.get()}) {
     if (fd >= 0) add(fd);
   }
   for (const auto& guest : guests_) add(guest->socket.fd());

@@ -2,11 +2,13 @@
 
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -15,12 +17,15 @@ constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{30'000};
 constexpr int kPacketsPerTurn = 256;  // so that a busy executor does not keep clients waiting
 constexpr std::chrono::seconds kStopTimeout{5};
+constexpr std::chrono::seconds kEndTimeout{10};  // of one that was killed: the driver gives its memory back first
 
 }  // namespace
 
 void ExecutorSupervisor::Tend(Clock::time_point now) {
   Reap();
-  if (!process_ && now >= next_start_) Start(now);
+  if (process_ || now < next_start_ || (!ending_.empty() && now < latest_end_)) return;
+  if (!ending_.empty()) spdlog::error("the executor, process {}, does not end: the next one starts beside it", ending_[0].pid);
+  Start(now);
 }
 
 void ExecutorSupervisor::Start(Clock::time_point now) {
@@ -89,26 +94,50 @@ bool ExecutorSupervisor::OnPacket(ipc::Packet& packet) {
 }
 
 void ExecutorSupervisor::OnSlabRequest(const ipc::SlabRequest& request) {
+  if (request.ahead != 0) {
+    ahead_ = request;
+    return;
+  }
+  const CUresult result = Grant(request);
+  // Whoever was refused wants the slabs that are ready, and need not wait for one that would not be made.
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && ahead_) Refuse(*std::exchange(ahead_, std::nullopt), result);
+}
+
+void ExecutorSupervisor::MakeAhead() {
+  if (ahead_) Grant(*std::exchange(ahead_, std::nullopt));
+}
+
+CUresult ExecutorSupervisor::Grant(const ipc::SlabRequest& request) {
   ipc::Fd memory;
+  const CUresult result = slabs_.Make(request.tag, request.size_bytes, memory);
+  if (result != CUDA_SUCCESS) {
+    Refuse(request, result);
+    return result;
+  }
   ipc::SlabGrant grant;
   grant.tag = request.tag;
   grant.size_bytes = request.size_bytes;
-  const CUresult result = slabs_.Make(request.tag, request.size_bytes, memory);
-  grant.result = result;
-  if (result == CUDA_SUCCESS) {
-    if (!Send(grant, {memory.get()})) slabs_.Release(request.tag);
-  } else {
-    Send(grant);
-  }
+  grant.result = CUDA_SUCCESS;
+  if (!Send(grant, {memory.get()})) slabs_.Release(request.tag);
+  return result;
+}
+
+void ExecutorSupervisor::Refuse(const ipc::SlabRequest& request, CUresult result) {
+  ipc::SlabGrant refusal;
+  refusal.tag = request.tag;
+  refusal.size_bytes = request.size_bytes;
+  refusal.result = result;
+  Send(refusal);
 }
 
 void ExecutorSupervisor::OnEnd(Clock::time_point now) {
   const bool was_ready = device_.has_value();
   spdlog::warn("the executor, process {}, has ended{}", process_->pid, was_ready ? "" : " before it was ready");
   kill(process_->pid, SIGKILL);  // a closed socket is as good as dead, and two must not share the GPU
-  ending_.push_back(process_->pid);
+  AwaitEnd(process_->pid, now);
   process_.reset();
   device_.reset();
+  ahead_.reset();
   slabs_.ReleaseAll();
   if (!was_ready) {
     failed_to_start_ = true;
@@ -116,6 +145,11 @@ void ExecutorSupervisor::OnEnd(Clock::time_point now) {
     next_start_ = now + pause_;
   }
   listener_.OnExecutorGone();
+}
+
+void ExecutorSupervisor::AwaitEnd(pid_t pid, Clock::time_point now) {
+  ending_.push_back({pid, ipc::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)))});
+  latest_end_ = now + kEndTimeout;
 }
 
 void ExecutorSupervisor::SetPolicy(const std::string& name) {
@@ -126,7 +160,8 @@ void ExecutorSupervisor::SetPolicy(const std::string& name) {
 }
 
 void ExecutorSupervisor::Reap() {
-  std::erase_if(ending_, [](pid_t pid) {
+  std::erase_if(ending_, [](const Ending& ending) {
+    const pid_t pid = ending.pid;
     int status = 0;
     if (waitpid(pid, &status, WNOHANG) != pid) return false;
     if (WIFEXITED(status)) {
@@ -141,7 +176,7 @@ void ExecutorSupervisor::Reap() {
 void ExecutorSupervisor::Stop() {
   if (process_) {
     process_->socket.Close();  // it sees that, and ends
-    ending_.push_back(process_->pid);
+    AwaitEnd(process_->pid, Clock::now());
     process_.reset();
     device_.reset();
   }
@@ -149,7 +184,7 @@ void ExecutorSupervisor::Stop() {
   for (bool killed = false; !ending_.empty(); Reap()) {
     if (Clock::now() > deadline) {
       if (std::exchange(killed, true)) break;
-      for (const pid_t pid : ending_) kill(pid, SIGKILL);
+      for (const Ending& ending : ending_) kill(ending.pid, SIGKILL);
     }
     constexpr std::chrono::milliseconds kStep{5};
     std::this_thread::sleep_for(kStep);
