@@ -75,7 +75,8 @@ CUresult ClientObjects::Handle(const ipc::LibraryKernels& call, ipc::LibraryKern
   const auto module = FindModule(call.library);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   unsigned count = 0;
-  if (const CUresult result = driver_.cuModuleGetFunctionCount(&count, module->handle()); result != CUDA_SUCCESS) return result;
+  const CUresult counted = driver_.cuModuleGetFunctionCount(&count, module->handle());
+  if (counted != CUDA_SUCCESS) return counted;
   std::vector<CUfunction> functions(count);
   if (const CUresult result = driver_.cuModuleEnumerateFunctions(functions.data(), count, module->handle());
       result != CUDA_SUCCESS) {

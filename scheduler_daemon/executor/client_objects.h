@@ -61,7 +61,8 @@ class ClientObjects {
   // A program loads one image at a time in each thread; an upload that is never loaded costs more than its bytes.
   static constexpr std::size_t kMaxUploads = 4096;
 
-  ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes);
+  ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, std::uint64_t arena_base,
+                std::uint64_t arena_bytes);
   ~ClientObjects();  // gives everything back; nothing of it is in use on the GPU any more
 
   // Whether [address, address + size) is memory of this client that it may use so.
