@@ -34,10 +34,23 @@ JitNumbers NumbersOf(const ipc::LibraryLoad& call) {
 
 }  // namespace
 
-std::shared_ptr<Module> ClientObjects::FindModule(std::uint64_t library) const {
-  const std::lock_guard lock(mutex_);
+ClientObjects::Library* ClientObjects::FindLibrary(std::uint64_t library) {
   const auto found = libraries_.find(library);
-  return found == libraries_.end() ? nullptr : found->second.module;
+  return found == libraries_.end() || found->second.is_retired ? nullptr : &found->second;
+}
+
+std::shared_ptr<Module> ClientObjects::FindModule(std::uint64_t library) {
+  const std::lock_guard lock(mutex_);
+  const Library* const found = FindLibrary(library);
+  return found == nullptr ? nullptr : found->module;
+}
+
+void ClientObjects::RetireLibrary(std::uint64_t library) {
+  const std::lock_guard lock(mutex_);
+  Library* const found = FindLibrary(library);
+  if (found == nullptr) return;
+  found->is_retired = true;
+  for (const auto& [name, kernel] : found->kernels) kernels_.erase(kernel);
 }
 
 CUresult ClientObjects::Handle(const ipc::LibraryLoad& call, ipc::LibraryLoadReply& reply) {
@@ -58,7 +71,7 @@ CUresult ClientObjects::Handle(const ipc::LibraryLoad& call, ipc::LibraryLoadRep
   if (loaded.result != CUDA_SUCCESS) return loaded.result;
   const std::lock_guard lock(mutex_);
   reply.library = next_number_++;
-  libraries_.emplace(reply.library, Library{std::move(loaded.module), nullptr, {}, {}});
+  libraries_.emplace(reply.library, Library{std::move(loaded.module), nullptr, {}, {}, false});
   return CUDA_SUCCESS;
 }
 
@@ -67,7 +80,6 @@ CUresult ClientObjects::Handle(const ipc::LibraryUnload& call, ipc::LibraryUnloa
   const std::lock_guard lock(mutex_);
   library = libraries_.extract(call.library);
   if (library.empty()) return CUDA_ERROR_INVALID_HANDLE;
-  for (const auto& [name, kernel] : library.mapped().kernels) kernels_.erase(kernel);
   for (const std::uint64_t address : library.mapped().globals) ranges_.Remove(address);
   return CUDA_SUCCESS;
 }
@@ -76,7 +88,8 @@ CUresult ClientObjects::Handle(const ipc::LibraryKernels& call, ipc::LibraryKern
   const auto module = FindModule(call.library);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   unsigned count = 0;
-  if (const CUresult result = driver_.cuModuleGetFunctionCount(&count, module->handle()); result != CUDA_SUCCESS) return result;
+  const CUresult counted = driver_.cuModuleGetFunctionCount(&count, module->handle());
+  if (counted != CUDA_SUCCESS) return counted;
   std::vector<CUfunction> functions(count);
   if (const CUresult result = driver_.cuModuleEnumerateFunctions(functions.data(), count, module->handle());
       result != CUDA_SUCCESS) {
@@ -97,9 +110,9 @@ CUresult ClientObjects::Handle(const ipc::LibraryGetKernel& call, ipc::LibraryGe
   reply.parameter_offsets_bytes = found->parameter_offsets_bytes;
   reply.parameter_sizes_bytes = found->parameter_sizes_bytes;
   const std::lock_guard lock(mutex_);
-  const auto library = libraries_.find(call.library);
-  if (library == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
-  const auto [number, is_new] = library->second.kernels.try_emplace(call.name, next_number_);
+  Library* const library = FindLibrary(call.library);
+  if (library == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  const auto [number, is_new] = library->kernels.try_emplace(call.name, next_number_);
   if (is_new) kernels_.emplace(next_number_++, Kernel{call.library, call.name, module, found, found->attributes});
   const Kernel& kernel = kernels_.at(number->second);
   reply.kernel = number->second;
@@ -111,19 +124,19 @@ CUresult ClientObjects::OwnModule(std::uint64_t library, std::shared_ptr<Module>
   std::shared_ptr<Module> module;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = libraries_.find(library);
-    if (found == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
-    own = found->second.own;
-    module = found->second.module;
+    const Library* const found = FindLibrary(library);
+    if (found == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    own = found->own;
+    module = found->module;
   }
   if (own != nullptr) return CUDA_SUCCESS;
   const ModuleCache::Loaded copy = modules_.OwnCopy(module);
   if (copy.result != CUDA_SUCCESS) return copy.result;
   own = copy.module;
   const std::lock_guard lock(mutex_);
-  const auto found = libraries_.find(library);
-  if (found == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
-  found->second.own = own;
+  Library* const found = FindLibrary(library);
+  if (found == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  found->own = own;
   return CUDA_SUCCESS;
 }
 
@@ -138,9 +151,9 @@ CUresult ClientObjects::Handle(const ipc::LibraryGetGlobal& call, ipc::LibraryGe
   if (result == CUDA_SUCCESS) result = driver_.cuModuleGetGlobal(&address, &size, module->handle(), call.name.c_str());
   if (result != CUDA_SUCCESS) return result;
   const std::lock_guard lock(mutex_);
-  const auto library = libraries_.find(call.library);
-  if (library == libraries_.end()) return CUDA_ERROR_INVALID_HANDLE;
-  if (ranges_.Add(address, size)) library->second.globals.push_back(address);
+  Library* const library = FindLibrary(call.library);
+  if (library == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (ranges_.Add(address, size)) library->globals.push_back(address);
   reply.address = address;
   reply.size_bytes = size;
   return CUDA_SUCCESS;

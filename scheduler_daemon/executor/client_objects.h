@@ -63,14 +63,19 @@ class ClientObjects {
   // A program loads one image at a time in each thread; an upload that is never loaded costs more than its bytes.
   static constexpr std::size_t kMaxUploads = 4096;
 
-  ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, std::uint64_t arena_base, std::uint64_t arena_bytes);
+  ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, std::uint64_t arena_base,
+                std::uint64_t arena_bytes);
   ~ClientObjects();  // gives everything back; nothing of it is in use on the GPU any more
 
   // Whether [address, address + size) is memory of this client that it may use so.
   bool Owns(std::uint64_t address, std::uint64_t size_bytes, RangeUse use) const {
     return ranges_.Allow(address, size_bytes, use);
   }
+  // Lives as long as the library.
   std::optional<KernelInfo> FindKernel(std::uint64_t kernel) const;
+  // The client has asked for the library's unload: from now on its kernels are not found, while the unload itself waits
+  // for the launches that were read before.
+  void RetireLibrary(std::uint64_t library);
   // The event's driver object, made at first use; null if the driver makes none, and `result` says why. A command that
   // records it keeps it.
   std::shared_ptr<CUevent_st> EventFor(std::uint64_t event, CUresult& result);
@@ -121,6 +126,7 @@ class ClientObjects {
     std::shared_ptr<Module> own;
     std::unordered_map<std::string, std::uint64_t> kernels;
     std::vector<std::uint64_t> globals;
+    bool is_retired = false;
   };
 
   struct Kernel {
@@ -131,7 +137,9 @@ class ClientObjects {
     std::vector<int> attributes;     // as this client sees them
   };
 
-  std::shared_ptr<Module> FindModule(std::uint64_t library) const;
+  // Under mutex_. Null: there is none, or it is retired.
+  Library* FindLibrary(std::uint64_t library);
+  std::shared_ptr<Module> FindModule(std::uint64_t library);
   CUresult OwnModule(std::uint64_t library, std::shared_ptr<Module>& own);
   CUresult SetInOwnCopy(Kernel& kernel, CUfunction_attribute attribute, int value);
 

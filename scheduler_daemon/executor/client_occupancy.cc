@@ -22,7 +22,8 @@ CUresult ClientObjects::Handle(const ipc::KernelOccupancy& call, ipc::KernelOccu
   const auto kernel = FindKernel(call.kernel);
   if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
   const CUresult result = driver_.cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
-      &reply.blocks_per_multiprocessor, kernel->in_module->function, call.block_threads, call.dynamic_shared_bytes, call.flags);
+      &reply.blocks_per_multiprocessor, kernel->in_module->function, call.block_threads, call.dynamic_shared_bytes,
+      call.flags);
   // The driver's answer of old to a launch that the kernel does not allow.
   if (call.dynamic_shared_bytes > DynamicSharedLimit(*kernel)) reply.blocks_per_multiprocessor = 0;
   return result;
@@ -32,8 +33,8 @@ CUresult ClientObjects::Handle(const ipc::KernelAvailableShared& call, ipc::Kern
   const auto kernel = FindKernel(call.kernel);
   if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
   std::size_t bytes = 0;
-  const CUresult result =
-      driver_.cuOccupancyAvailableDynamicSMemPerBlock(&bytes, kernel->in_module->function, call.blocks, call.block_threads);
+  const CUresult result = driver_.cuOccupancyAvailableDynamicSMemPerBlock(&bytes, kernel->in_module->function,
+                                                                          call.blocks, call.block_threads);
   reply.dynamic_shared_bytes = std::min<std::uint64_t>(bytes, DynamicSharedLimit(*kernel));
   return result;
 }

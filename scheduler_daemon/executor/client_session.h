@@ -95,6 +95,7 @@ class ClientSession {
       reply.Encode(payload);
       Answer(slot, result, payload);
     };
+    if constexpr (std::is_same_v<Call, ipc::LibraryUnload>) objects_.RetireLibrary(call.library);
     if (TakesAway(call)) {
       ++parked_calls_;
       streams_.WhenDone([this, job] {

@@ -60,6 +60,7 @@ bool StartsWith(Bytes image, std::uint32_t magic) {
 
 // Up to the terminating zero, if there is one.
 std::string_view TextOf(Bytes bytes) {
+  if (bytes.empty()) return {};
   const auto* const text = reinterpret_cast<const char*>(bytes.data());
   return {text, strnlen(text, bytes.size())};
 }
@@ -98,6 +99,7 @@ bool FatBinaryIsFreeOfVariables(Bytes image, int architecture_major) {
   if (header.payload_bytes > rest.size()) return false;
   rest = rest.first(header.payload_bytes);
   std::uint64_t unpacked_bytes = 0;
+  bool has_code = false;
   while (!rest.empty()) {
     ElementHeader element;
     if (rest.size() < sizeof element) return false;
@@ -110,9 +112,11 @@ bool FatBinaryIsFreeOfVariables(Bytes image, int architecture_major) {
     if (element.kind != kPtxElement && element.kind != kElfElement) return false;
     const bool is_for_others =
         element.kind == kElfElement && element.architecture / 10 != static_cast<std::uint32_t>(architecture_major);
-    if (!is_for_others && !ElementIsFreeOfVariables(element, payload, unpacked_bytes)) return false;
+    if (is_for_others) continue;
+    if (!ElementIsFreeOfVariables(element, payload, unpacked_bytes)) return false;
+    has_code = true;
   }
-  return true;
+  return has_code;  // else the driver knows of code that we do not see
 }
 
 // Takes the next part of a nested name as the C++ ABI writes it: its length and itself.

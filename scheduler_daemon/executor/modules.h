@@ -107,11 +107,12 @@ class ModuleCache {
     Loaded failure;                // once it is not, if the load failed
     std::weak_ptr<Module> module;  // otherwise
     std::once_flag examined;
-    bool has_variables = true;     // once examined
+    bool has_variables = true;     // once examined; by whoever comes second
   };
 
   std::shared_ptr<Entry> Enter(const std::string& key, bool& is_first);
-  Loaded LoadFirst(const std::string& key, Entry& entry, const std::vector<std::byte>& image, const JitNumbers& options);
+  Loaded LoadFirst(const std::string& key, Entry& entry, const std::vector<std::byte>& image,
+                   const JitNumbers& options);
   Loaded LoadByDriver(const std::vector<std::byte>& image, const JitNumbers& options);
   // Nothing: the module is gone or not to be shared.
   std::optional<Loaded> Share(Entry& entry, std::vector<std::byte>& image);

@@ -25,7 +25,9 @@ std::uint64_t NumberOf(const std::string& report, const char* key) {
 // The executor's entries by client number.
 std::map<std::uint64_t, json> WorkOf(const std::string& report) {
   std::map<std::uint64_t, json> work;
-  for (const json& entry : PartOf(report, "clients", json::array())) work.emplace(entry.value("client", std::uint64_t{0}), entry);
+  for (const json& entry : PartOf(report, "clients", json::array())) {
+    work.emplace(entry.value("client", std::uint64_t{0}), entry);
+  }
   return work;
 }
 

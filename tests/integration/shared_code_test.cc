@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t kWordBytes = 4;
 constexpr std::uint32_t kMuchShared = 60'000;  // more than a kernel may use without asking
+constexpr std::uint32_t kSlot = 1;              // of answers that nobody waits for
 
 const std::string kHead = ".version 7.0\n.target sm_75\n.address_size 64\n";
 
@@ -134,9 +135,7 @@ class Client {
     EXPECT_TRUE(rogue_.WaitForCompletion(0, sequence_));
   }
 
-  // What the kernel makes of a word of that value.
-  std::uint32_t Run(std::uint32_t value, std::uint32_t shared_bytes = 0) {
-    Write(word_, value);
+  void Launch(std::uint32_t shared_bytes = 0) {
     ipc::LaunchKernel launch;
     launch.sequence = ++sequence_;
     launch.kernel = kernel_;
@@ -145,6 +144,12 @@ class Client {
     launch.parameters.resize(sizeof word_);
     std::memcpy(launch.parameters.data(), &word_, sizeof word_);
     rogue_.Post(launch);
+  }
+
+  // What the kernel makes of a word of that value.
+  std::uint32_t Run(std::uint32_t value, std::uint32_t shared_bytes = 0) {
+    Write(word_, value);
+    Launch(shared_bytes);
     ipc::CopyToStaging copy;
     copy.sequence = ++sequence_;
     copy.source = word_;
@@ -328,7 +333,22 @@ TEST_F(SharedCode, IsNotWhatSomebodyCanWriteAlready) {
   EXPECT_EQ(bob.Run(0), 5u);
 }
 
-constexpr std::uint32_t kSlot = 1;
+// The unload waits for what was launched before it; what is launched after it must not find the code half gone.
+TEST_F(SharedCode, CannotBeLaunchedOnceItsUnloadIsAskedFor) {
+  Client eve(daemon_->socket(), "eve");
+  Client bob = Bob();
+  ASSERT_TRUE(eve.LoadAndFind(kDouble, "Double"));
+  ASSERT_TRUE(bob.LoadAndFind(kDouble, "Double"));
+  eve.Launch();
+  ipc::LibraryUnload unload;
+  unload.library = eve.library();
+  eve.rogue().PostCall(kSlot, unload);
+  eve.Launch();
+  EXPECT_TRUE(eve.rogue().IsEnded());
+  EXPECT_TRUE(daemon_->WaitForLog("it launches a kernel that does not exist")) << daemon_->log();
+  EXPECT_EQ(bob.Run(3), 6u);
+}
+
 
 class ManyClients : public SharedCode {
  protected:

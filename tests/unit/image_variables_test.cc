@@ -67,6 +67,7 @@ TEST(FatBinary, CountsOnlyWhatTheGpuCanLoad) {
   EXPECT_FALSE(IsFreeOfVariables(image, kHopper));
   EXPECT_FALSE(IsFreeOfVariables(image, kHopper + 1)) << "its PTX is for later GPUs too";
   EXPECT_TRUE(IsFreeOfVariables(Image("mixed.fatbin"), kHopper));
+  EXPECT_FALSE(IsFreeOfVariables(Image("mixed.fatbin"), kHopper + 1)) << "there is nothing in it for that GPU";
 }
 
 bool IsFree(std::string_view ptx) { return PtxIsFreeOfVariables(ptx); }

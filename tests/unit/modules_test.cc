@@ -46,7 +46,8 @@ CUresult Load(CUmodule* module, const void*, unsigned count, CUjit_option* optio
     lock.lock();
   }
   for (unsigned i = 0; i < count; ++i) {
-    if (options[i] == CU_JIT_ERROR_LOG_BUFFER && result != CUDA_SUCCESS) std::strcpy(static_cast<char*>(values[i]), "no");
+    const bool is_log = options[i] == CU_JIT_ERROR_LOG_BUFFER;
+    if (is_log && result != CUDA_SUCCESS) std::strcpy(static_cast<char*>(values[i]), "no");
   }
   if (result != CUDA_SUCCESS) return result;
   *module = reinterpret_cast<CUmodule>(fake.loads);
