@@ -2,8 +2,10 @@
 
 #include <sys/mman.h>
 
+#include <memory>
 #include <vector>
 
+#include "tests/simulated_gpu/objects.h"
 #include "tests/simulated_gpu/settings.h"
 
 namespace paella::simulated_gpu {
@@ -15,12 +17,16 @@ std::size_t WholePages(std::size_t bytes) { return (bytes + kPageBytes - 1) / kP
 
 }  // namespace
 
-Budget& Budget::Get() {
-  static Budget* const budget = new Budget;
-  return *budget;
+Budget& Budget::Of(int device) {
+  static const auto* const budgets = [] {
+    auto* const made = new std::vector<std::unique_ptr<Budget>>;
+    for (int i = 0; i < static_cast<int>(kMaxDevices); ++i) {
+      made->push_back(std::unique_ptr<Budget>(new Budget(Settings::Get().memory_bytes(i))));
+    }
+    return made;
+  }();
+  return *(*budgets)[static_cast<std::size_t>(device)];
 }
-
-Budget::Budget() : total_(Settings::Get().memory_bytes()) {}
 
 bool Budget::Take(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
@@ -44,22 +50,22 @@ Allocations& Allocations::Get() {
   return *allocations;
 }
 
-CUresult Allocations::Allocate(std::size_t bytes, RangeKind kind, void* context, std::uintptr_t& address) {
+CUresult Allocations::Allocate(std::size_t bytes, RangeKind kind, Context* context, std::uintptr_t& address) {
   if (bytes == 0) return CUDA_ERROR_INVALID_VALUE;
-  if (IsOnDevice(kind) && !Budget::Get().Take(bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (IsOnDevice(kind) && !Budget::Of(context->device).Take(bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
   const std::size_t mapped = WholePages(bytes) + kPageBytes;
   void* const memory = mapped < bytes ? MAP_FAILED
                                       : mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
                                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
-    if (IsOnDevice(kind)) Budget::Get().Return(bytes);
+    if (IsOnDevice(kind)) Budget::Of(context->device).Return(bytes);
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
   mprotect(static_cast<char*>(memory) + WholePages(bytes), kPageBytes, PROT_NONE);
   address = reinterpret_cast<std::uintptr_t>(memory);
   const std::lock_guard lock(mutex_);
   MemoryMap::Get().Add(address, bytes, kind, context);
-  allocations_[address] = {bytes, kind, context};
+  allocations_[address] = {bytes, kind, context, context->device};
   return CUDA_SUCCESS;
 }
 
@@ -67,7 +73,7 @@ void Allocations::Release(std::uintptr_t address, const Allocation& allocation) 
   MemoryMap::Get().Remove(address);
   if (allocation.kind == RangeKind::kHostRegistered) return;
   munmap(reinterpret_cast<void*>(address), WholePages(allocation.bytes) + kPageBytes);
-  if (IsOnDevice(allocation.kind)) Budget::Get().Return(allocation.bytes);
+  if (IsOnDevice(allocation.kind)) Budget::Of(allocation.device).Return(allocation.bytes);
 }
 
 CUresult Allocations::Free(std::uintptr_t address) {
@@ -79,13 +85,13 @@ CUresult Allocations::Free(std::uintptr_t address) {
   return CUDA_SUCCESS;
 }
 
-CUresult Allocations::RegisterHost(std::uintptr_t address, std::size_t bytes, void* context) {
+CUresult Allocations::RegisterHost(std::uintptr_t address, std::size_t bytes, Context* context) {
   if (address == 0 || bytes == 0) return CUDA_ERROR_INVALID_VALUE;
   const std::lock_guard lock(mutex_);
   if (!MemoryMap::Get().Add(address, bytes, RangeKind::kHostRegistered, context)) {
     return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
   }
-  allocations_[address] = {bytes, RangeKind::kHostRegistered, context};
+  allocations_[address] = {bytes, RangeKind::kHostRegistered, context, context->device};
   return CUDA_SUCCESS;
 }
 
@@ -100,7 +106,7 @@ CUresult Allocations::UnregisterHost(std::uintptr_t address) {
   return CUDA_SUCCESS;
 }
 
-void Allocations::FreeAllOf(void* context) {
+void Allocations::FreeAllOf(Context* context) {
   const std::lock_guard lock(mutex_);
   std::erase_if(allocations_, [&](const auto& entry) {
     if (entry.second.context != context) return false;

@@ -15,17 +15,19 @@
 
 namespace paella::simulated_gpu {
 
-// Of the GPU's own memory.
+struct Context;
+
+// Of one device's own memory.
 class Budget {
  public:
-  static Budget& Get();
+  static Budget& Of(int device);
   bool Take(std::size_t bytes);  // false if there is not so much left
   void Return(std::size_t bytes);
   std::size_t free_bytes();
   std::size_t total_bytes() const { return total_; }
 
  private:
-  Budget();
+  explicit Budget(std::size_t total) : total_(total) {}
   const std::size_t total_;
   std::mutex mutex_;
   std::size_t used_ = 0;
@@ -35,18 +37,20 @@ class Allocations {
  public:
   static Allocations& Get();
 
-  CUresult Allocate(std::size_t bytes, RangeKind kind, void* context, std::uintptr_t& address);
+  // Memory of the context's device.
+  CUresult Allocate(std::size_t bytes, RangeKind kind, Context* context, std::uintptr_t& address);
   // INVALID_VALUE if `address` is not one that Allocate gave out for such a kind.
   CUresult Free(std::uintptr_t address);
-  CUresult RegisterHost(std::uintptr_t address, std::size_t bytes, void* context);
+  CUresult RegisterHost(std::uintptr_t address, std::size_t bytes, Context* context);
   CUresult UnregisterHost(std::uintptr_t address);
-  void FreeAllOf(void* context);
+  void FreeAllOf(Context* context);
 
  private:
   struct Allocation {
     std::size_t bytes;
     RangeKind kind;
-    void* context;
+    Context* context;  // only to tell them apart: it may be gone
+    int device;
   };
   static void Release(std::uintptr_t address, const Allocation& allocation);
 

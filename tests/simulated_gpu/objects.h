@@ -26,6 +26,7 @@ struct Context {
   std::atomic<CUresult> error{CUDA_SUCCESS};  // sticky
   std::atomic<unsigned> flags{0};
   bool primary = false;
+  int device = 0;
   std::shared_ptr<Stream> legacy;
   std::vector<std::weak_ptr<Stream>> streams;  // guarded by the engine: all, the legacy one too
 

@@ -27,6 +27,7 @@ void ReadNumber(const char* suffix, std::uint32_t lowest, std::uint32_t highest,
 
 Settings Settings::FromEnvironment() {
   Settings settings;
+  ReadNumber("DEVICES", 1, kMaxDevices, settings.devices);
   ReadNumber("SMS", 1, 1024, settings.sms);
   ReadNumber("THREADS_PER_SM", kMaxThreadsPerBlock, 65536, settings.threads_per_sm);
   ReadNumber("BLOCKS_PER_SM", 1, 1024, settings.blocks_per_sm);

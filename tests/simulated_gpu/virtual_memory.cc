@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <string>
 
 #include "tests/simulated_gpu/allocations.h"
 #include "tests/simulated_gpu/memory_map.h"
@@ -36,6 +38,18 @@ bool FillNew(int descriptor, std::size_t bytes) {
   return true;
 }
 
+// A memory's device travels in its file's name: an importer knows nothing else of it.
+const std::string kFilePrefix = "simulated_gpu_";
+
+int DeviceOfFile(int descriptor) {
+  char target[64] = {};
+  const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
+  const auto length = readlink(link.c_str(), target, sizeof target - 1);
+  const std::string prefix = "/memfd:" + kFilePrefix;
+  if (length < 0 || std::strncmp(target, prefix.c_str(), prefix.size()) != 0) return 0;
+  return std::atoi(target + prefix.size());
+}
+
 constexpr int kReserve = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
 // ThreadSanitizer fences off addresses that it does not watch, among them where daemons put windows. It uses nothing in
@@ -52,14 +66,15 @@ bool IsFencedOff([[maybe_unused]] std::uintptr_t start, [[maybe_unused]] std::si
 }  // namespace
 
 struct VirtualMemory::Physical {
-  Physical(int file, std::size_t size, unsigned types, bool from_budget)
-      : descriptor(file), bytes(size), handle_types(types), budgeted(from_budget) {}
+  Physical(int file, std::size_t size, int where, unsigned types, bool from_budget)
+      : descriptor(file), bytes(size), device(where), handle_types(types), budgeted(from_budget) {}
   ~Physical() {
     close(descriptor);
-    if (budgeted) Budget::Get().Return(bytes);
+    if (budgeted) Budget::Of(device).Return(bytes);
   }
   const int descriptor;
   const std::size_t bytes;
+  const int device;  // kHost: of none
   const unsigned handle_types;
   const bool budgeted;  // the process that created it counts it
 };
@@ -69,15 +84,16 @@ VirtualMemory& VirtualMemory::Get() {
   return *memory;
 }
 
-CUresult VirtualMemory::Create(std::size_t bytes, bool on_device, unsigned handle_types, Handle& handle) {
+CUresult VirtualMemory::Create(std::size_t bytes, int device, unsigned handle_types, Handle& handle) {
   if (!IsWhole(bytes)) return CUDA_ERROR_INVALID_VALUE;
-  if (on_device && !Budget::Get().Take(bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
-  const int descriptor = memfd_create("simulated_gpu", MFD_CLOEXEC);
+  const bool on_device = device != kHost;
+  if (on_device && !Budget::Of(device).Take(bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  const int descriptor = memfd_create((kFilePrefix + std::to_string(device)).c_str(), MFD_CLOEXEC);
   if (descriptor < 0) {
-    if (on_device) Budget::Get().Return(bytes);
+    if (on_device) Budget::Of(device).Return(bytes);
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
-  auto physical = std::make_shared<Physical>(descriptor, bytes, handle_types, on_device);
+  auto physical = std::make_shared<Physical>(descriptor, bytes, device, handle_types, on_device);
   if (ftruncate(descriptor, static_cast<off_t>(bytes)) != 0 || !FillNew(descriptor, bytes)) {
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
@@ -107,10 +123,11 @@ CUresult VirtualMemory::Release(Handle handle) {
   return CUDA_SUCCESS;
 }
 
-CUresult VirtualMemory::HandleTypes(Handle handle, unsigned& handle_types) {
+CUresult VirtualMemory::Properties(Handle handle, int& device, unsigned& handle_types) {
   const std::lock_guard lock(mutex_);
   const auto it = handles_.find(handle);
   if (it == handles_.end()) return CUDA_ERROR_INVALID_VALUE;
+  device = it->second.physical->device;
   handle_types = it->second.physical->handle_types;
   return CUDA_SUCCESS;
 }
@@ -132,7 +149,7 @@ CUresult VirtualMemory::Import(int descriptor, Handle& handle) {
   const int own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return CUDA_ERROR_OPERATING_SYSTEM;
   auto physical = std::make_shared<Physical>(own, static_cast<std::size_t>(status.st_size),
-                                             CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, false);
+                                             DeviceOfFile(own), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, false);
   const std::lock_guard lock(mutex_);
   handle = next_handle_++;
   handles_[handle] = {std::move(physical)};
@@ -225,14 +242,27 @@ CUresult VirtualMemory::Unmap(std::uintptr_t address, std::size_t bytes) {
   return CUDA_SUCCESS;
 }
 
-CUresult VirtualMemory::SetAccess(std::uintptr_t address, std::size_t bytes, bool readable, bool writable) {
+CUresult VirtualMemory::SetAccess(std::uintptr_t address, std::size_t bytes, int device, bool readable, bool writable) {
   const std::lock_guard lock(mutex_);
   auto it = Exactly(address, bytes);
   if (it == mappings_.end()) return CUDA_ERROR_INVALID_VALUE;
+  for (auto other = it; other != mappings_.end() && other->first < address + bytes; ++other) {
+    const int where = other->second.physical->device;
+    if (where != kHost && where != device) return CUDA_ERROR_INVALID_DEVICE;
+  }
   for (; it != mappings_.end() && it->first < address + bytes; ++it) {
     MemoryMap::Get().SetAccess(it->first, readable, writable);
   }
   return CUDA_SUCCESS;
+}
+
+bool VirtualMemory::DeviceAt(std::uintptr_t address, int& device) {
+  const std::lock_guard lock(mutex_);
+  auto it = mappings_.upper_bound(address);
+  if (it == mappings_.begin()) return false;
+  --it;
+  device = it->second.physical->device;
+  return address < it->first + it->second.bytes;
 }
 
 bool VirtualMemory::MappingAt(std::uintptr_t address, std::uintptr_t& start, std::size_t& bytes) {

@@ -26,10 +26,12 @@ class VirtualMemory {
   static VirtualMemory& Get();
 
   // `handle_types`: which the memory can be exported as, for the one who asks later.
-  CUresult Create(std::size_t bytes, bool on_device, unsigned handle_types, Handle& handle);
+  // `device`: kHost for host memory.
+  static constexpr int kHost = -1;
+  CUresult Create(std::size_t bytes, int device, unsigned handle_types, Handle& handle);
   CUresult Retain(std::uintptr_t mapped_address, Handle& handle);
   CUresult Release(Handle handle);
-  CUresult HandleTypes(Handle handle, unsigned& handle_types);
+  CUresult Properties(Handle handle, int& device, unsigned& handle_types);
   CUresult Export(Handle handle, int& descriptor);
   CUresult Import(int descriptor, Handle& handle);
 
@@ -40,7 +42,10 @@ class VirtualMemory {
   CUresult Map(std::uintptr_t address, std::size_t bytes, std::size_t offset, Handle handle);
   // Both take one or several whole mappings that lie side by side.
   CUresult Unmap(std::uintptr_t address, std::size_t bytes);
-  CUresult SetAccess(std::uintptr_t address, std::size_t bytes, bool readable, bool writable);
+  // For kernels of `device`, which must be where the memory is: devices are no peers of each other.
+  CUresult SetAccess(std::uintptr_t address, std::size_t bytes, int device, bool readable, bool writable);
+  // Of the memory mapped there; false if there is none.
+  bool DeviceAt(std::uintptr_t address, int& device);
 
   // Of the reservation, for cuMemGetAddressRange; false if the address is in none.
   bool MappingAt(std::uintptr_t address, std::uintptr_t& start, std::size_t& bytes);

@@ -15,9 +15,13 @@ struct Primary {
   int retained = 0;
 };
 
-Primary& ThePrimary() {
-  static Primary* const primary = new Primary;
-  return *primary;
+Primary& PrimaryOf(CUdevice device) {
+  static Primary* const primaries = [] {
+    auto* const made = new Primary[kMaxDevices];
+    for (int i = 0; i < static_cast<int>(kMaxDevices); ++i) made[i].context->device = i;
+    return made;
+  }();
+  return primaries[device];
 }
 
 std::vector<std::shared_ptr<Context>>& Stack() {
@@ -99,7 +103,7 @@ using namespace paella::simulated_gpu;
 CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
   if (pctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  Primary& primary = ThePrimary();
+  Primary& primary = PrimaryOf(dev);
   const std::lock_guard lock(primary.mutex);
   primary.context->primary = true;
   if (primary.retained++ == 0) Open(primary.context, primary.context->flags);
@@ -109,7 +113,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) {
 
 CUresult cuDevicePrimaryCtxRelease(CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
-  Primary& primary = ThePrimary();
+  Primary& primary = PrimaryOf(dev);
   const std::lock_guard lock(primary.mutex);
   if (primary.retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
   if (--primary.retained == 0) Close(primary.context);
@@ -118,7 +122,7 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice dev) {
 
 CUresult cuDevicePrimaryCtxReset(CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
-  Primary& primary = ThePrimary();
+  Primary& primary = PrimaryOf(dev);
   const std::lock_guard lock(primary.mutex);
   if (primary.retained == 0) return CUDA_SUCCESS;
   Close(primary.context);
@@ -128,7 +132,7 @@ CUresult cuDevicePrimaryCtxReset(CUdevice dev) {
 
 CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned int* flags, int* active) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
-  Primary& primary = ThePrimary();
+  Primary& primary = PrimaryOf(dev);
   const std::lock_guard lock(primary.mutex);
   *flags = primary.context->flags;
   *active = primary.retained > 0;
@@ -137,7 +141,7 @@ CUresult cuDevicePrimaryCtxGetState(CUdevice dev, unsigned int* flags, int* acti
 
 CUresult cuDevicePrimaryCtxSetFlags(CUdevice dev, unsigned int flags) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
-  ThePrimary().context->flags = flags;
+  PrimaryOf(dev).context->flags = flags;
   return CUDA_SUCCESS;
 }
 
@@ -145,6 +149,7 @@ CUresult cuCtxCreate(CUcontext* pctx, CUctxCreateParams*, unsigned int flags, CU
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
   if (pctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
   auto context = std::make_shared<Context>();
+  context->device = dev;
   Open(context, flags);
   Stack().push_back(context);
   *pctx = HandleOf(context);
@@ -196,7 +201,7 @@ CUresult cuCtxGetDevice(CUdevice* device) {
   Context* context = nullptr;
   PAELLA_RETURN_IF_ERROR(UseContext(context));
   PAELLA_RETURN_IF_NULL(device);
-  *device = 0;
+  *device = context->device;
   return CUDA_SUCCESS;
 }
 

@@ -1,4 +1,4 @@
-// The one device and what it says of itself.
+// The devices and what they say of themselves. All are alike but for their memory and their names.
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -10,7 +10,10 @@ namespace paella::simulated_gpu {
 namespace {
 
 constexpr char kName[] = "Simulated GPU";
-constexpr char kBusId[] = "0000:00:00.0";
+// Room for any of them.
+constexpr std::size_t kBusIdBytes = 32;
+
+void WriteBusId(CUdevice device, char* text, std::size_t bytes) { std::snprintf(text, bytes, "0000:%02x:00.0", device); }
 
 struct Attribute {
   CUdevice_attribute attribute;
@@ -66,7 +69,8 @@ int ValueOf(CUdevice_attribute attribute) {
 
 CUresult UseDevice(CUdevice device) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
-  return device == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+  const int devices = static_cast<int>(Engine::Get().settings().devices);
+  return device >= 0 && device < devices ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
 }
 
 }  // namespace paella::simulated_gpu
@@ -76,14 +80,14 @@ using namespace paella::simulated_gpu;
 CUresult cuDeviceGet(CUdevice* device, int ordinal) {
   PAELLA_RETURN_IF_ERROR(UseDevice(ordinal));
   PAELLA_RETURN_IF_NULL(device);
-  *device = 0;
+  *device = ordinal;
   return CUDA_SUCCESS;
 }
 
 CUresult cuDeviceGetCount(int* count) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
   PAELLA_RETURN_IF_NULL(count);
-  *count = 1;
+  *count = static_cast<int>(Engine::Get().settings().devices);
   return CUDA_SUCCESS;
 }
 
@@ -97,28 +101,33 @@ CUresult cuDeviceGetName(char* name, int len, CUdevice dev) {
 CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
   PAELLA_RETURN_IF_NULL(uuid);
-  std::memcpy(uuid->bytes, "simulated gpu 0", sizeof uuid->bytes);
+  std::snprintf(uuid->bytes, sizeof uuid->bytes, "simulated gpu %d", dev);
   return CUDA_SUCCESS;
 }
 
 CUresult cuDeviceGetPCIBusId(char* pciBusId, int len, CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
   PAELLA_RETURN_IF_NULL(pciBusId);
-  std::snprintf(pciBusId, static_cast<std::size_t>(len), "%s", kBusId);
+  WriteBusId(dev, pciBusId, static_cast<std::size_t>(len));
   return CUDA_SUCCESS;
 }
 
 CUresult cuDeviceGetByPCIBusId(CUdevice* dev, const char* pciBusId) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
-  if (std::strcmp(pciBusId, kBusId) != 0) return CUDA_ERROR_INVALID_DEVICE;
-  *dev = 0;
-  return CUDA_SUCCESS;
+  for (CUdevice device = 0; UseDevice(device) == CUDA_SUCCESS; ++device) {
+    char text[kBusIdBytes];
+    WriteBusId(device, text, sizeof text);
+    if (std::strcmp(pciBusId, text) != 0) continue;
+    *dev = device;
+    return CUDA_SUCCESS;
+  }
+  return CUDA_ERROR_INVALID_DEVICE;
 }
 
 CUresult cuDeviceTotalMem(size_t* bytes, CUdevice dev) {
   PAELLA_RETURN_IF_ERROR(UseDevice(dev));
   PAELLA_RETURN_IF_NULL(bytes);
-  *bytes = Budget::Get().total_bytes();
+  *bytes = Budget::Of(dev).total_bytes();
   return CUDA_SUCCESS;
 }
 

@@ -141,8 +141,8 @@ CUresult cuMemGetInfo(size_t* free, size_t* total) {
   PAELLA_RETURN_IF_ERROR(UseContext(context));
   PAELLA_RETURN_IF_NULL(free);
   PAELLA_RETURN_IF_NULL(total);
-  *free = Budget::Get().free_bytes();
-  *total = Budget::Get().total_bytes();
+  *free = Budget::Of(context->device).free_bytes();
+  *total = Budget::Of(context->device).total_bytes();
   return CUDA_SUCCESS;
 }
 

@@ -20,8 +20,9 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t size, const CU
   if (handle == nullptr || prop == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
   if (prop->type != CU_MEM_ALLOCATION_TYPE_PINNED) return CUDA_ERROR_INVALID_VALUE;
   const bool on_device = prop->location.type == CU_MEM_LOCATION_TYPE_DEVICE;
-  if (on_device && prop->location.id != 0) return CUDA_ERROR_INVALID_DEVICE;
-  return VirtualMemory::Get().Create(size, on_device, prop->requestedHandleTypes, *handle);
+  if (on_device) PAELLA_RETURN_IF_ERROR(UseDevice(prop->location.id));
+  const int device = on_device ? prop->location.id : VirtualMemory::kHost;
+  return VirtualMemory::Get().Create(size, device, prop->requestedHandleTypes, *handle);
 }
 
 CUresult cuMemRelease(CUmemGenericAllocationHandle handle) {
@@ -37,12 +38,14 @@ CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle* handle, void*
 
 CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* prop, CUmemGenericAllocationHandle handle) {
   PAELLA_RETURN_IF_ERROR(UseDriver());
+  int device = 0;
   unsigned handle_types = 0;
   if (prop == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  PAELLA_RETURN_IF_ERROR(VirtualMemory::Get().HandleTypes(handle, handle_types));
+  PAELLA_RETURN_IF_ERROR(VirtualMemory::Get().Properties(handle, device, handle_types));
   *prop = {};
   prop->type = CU_MEM_ALLOCATION_TYPE_PINNED;
-  prop->location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  const bool on_host = device == VirtualMemory::kHost;
+  prop->location = {on_host ? CU_MEM_LOCATION_TYPE_HOST : CU_MEM_LOCATION_TYPE_DEVICE, {on_host ? 0 : device}};
   prop->requestedHandleTypes = static_cast<CUmemAllocationHandleType>(handle_types);
   return CUDA_SUCCESS;
 }
@@ -93,9 +96,9 @@ CUresult cuMemSetAccess(CUdeviceptr ptr, size_t size, const CUmemAccessDesc* des
   PAELLA_RETURN_IF_ERROR(UseDriver());
   if (desc == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
   const CUmemLocation& location = desc[0].location;
-  if (location.type == CU_MEM_LOCATION_TYPE_DEVICE && location.id != 0) return CUDA_ERROR_INVALID_DEVICE;
+  if (location.type == CU_MEM_LOCATION_TYPE_DEVICE) PAELLA_RETURN_IF_ERROR(UseDevice(location.id));
   const CUmemAccess_flags flags = desc[0].flags;
-  return VirtualMemory::Get().SetAccess(ptr, size, flags != CU_MEM_ACCESS_FLAGS_PROT_NONE,
+  return VirtualMemory::Get().SetAccess(ptr, size, location.id, flags != CU_MEM_ACCESS_FLAGS_PROT_NONE,
                                         flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
 }
 
@@ -104,7 +107,9 @@ CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocation* location
   if (flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
   Range range;
   if (!MemoryMap::Get().Lookup(ptr, range) || range.kind != RangeKind::kMapped) return CUDA_ERROR_INVALID_VALUE;
-  const bool here = location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id == 0;
+  int device = 0;
+  if (!VirtualMemory::Get().DeviceAt(ptr, device)) return CUDA_ERROR_INVALID_VALUE;
+  const bool here = location->type == CU_MEM_LOCATION_TYPE_DEVICE && (device == VirtualMemory::kHost || location->id == device);
   const auto rights = range.writable ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_READ;
   *flags = here && range.readable ? rights : CU_MEM_ACCESS_FLAGS_PROT_NONE;
   return CUDA_SUCCESS;
