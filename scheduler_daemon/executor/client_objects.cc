@@ -115,7 +115,7 @@ CUresult ClientObjects::Handle(const ipc::FreeHost& call, ipc::FreeHostReply&) {
 
 CUresult ClientObjects::Handle(const ipc::MemoryInfo&, ipc::MemoryInfoReply& reply) {
   std::size_t total = 0;
-  const CUresult result = driver_.cuDeviceTotalMem(&total, 0);
+  const CUresult result = driver_.cuDeviceTotalMem(&total, tenant_.memory.device());
   reply.total_bytes = total;
   reply.free_bytes = total - std::min<std::uint64_t>(total, tenant_.memory.used_bytes());
   return result;

@@ -40,9 +40,11 @@ struct Tenant {
   // Time in which at least one of its commands was on the GPU.
   std::atomic<std::uint64_t> busy_ns{0};
 
-  Tenant(std::string tenant_name, std::uint32_t tenant_number, const Driver& driver, SlabSource& source,
-         std::uint64_t window_base, std::uint64_t window_bytes)
-      : name(std::move(tenant_name)), number(tenant_number), memory(driver, source, window_base, window_bytes) {}
+  Tenant(std::string tenant_name, std::uint32_t tenant_number, const Driver& driver, CUdevice device,
+         SlabSource& source, std::uint64_t window_base, std::uint64_t window_bytes)
+      : name(std::move(tenant_name)),
+        number(tenant_number),
+        memory(driver, device, source, window_base, window_bytes) {}
 };
 
 struct KernelInfo {

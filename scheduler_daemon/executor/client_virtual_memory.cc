@@ -144,7 +144,7 @@ CUresult ClientVirtualMemory::ClearElsewhere(Physical& physical) {
   if (!address) return CUDA_ERROR_OUT_OF_MEMORY;
   CUresult result = driver_.cuMemMap(*address, size, 0, physical.memory.handle, 0);
   if (result == CUDA_SUCCESS) {
-    result = SetAccess(driver_, *address, size, CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+    result = SetAccess(driver_, memory_.device(), *address, size, CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
     if (result == CUDA_SUCCESS) result = StartClearing(driver_, *address, size);
     if (result == CUDA_SUCCESS) result = FinishClearing(driver_);
     driver_.cuMemUnmap(*address, size);
@@ -195,7 +195,7 @@ CUresult ClientVirtualMemory::ClearWhatIsNew(const Span& span, std::uint64_t add
   any = false;
   for (auto it = span.first; it != span.end; ++it) any |= !physical_.at(it->second.number).cleared;
   if (!any) return CUDA_SUCCESS;
-  CUresult result = SetAccess(driver_, address, size_bytes, CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+  CUresult result = SetAccess(driver_, memory_.device(), address, size_bytes, CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
   for (auto it = span.first; it != span.end && result == CUDA_SUCCESS; ++it) {
     // Memory that is not cleared is mapped as a whole: AddressMap saw to it.
     if (!physical_.at(it->second.number).cleared) result = StartClearing(driver_, it->first, it->second.size_bytes);
@@ -218,10 +218,10 @@ CUresult ClientVirtualMemory::Handle(const ipc::AddressSetAccess& call, ipc::Add
   CUresult result = CUDA_SUCCESS;
   if (access != CU_MEM_ACCESS_FLAGS_PROT_NONE) result = ClearWhatIsNew(span, call.address, call.size_bytes, all_rights);
   const bool is_done = all_rights && access == CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
-  if (result == CUDA_SUCCESS && !is_done) result = SetAccess(driver_, call.address, call.size_bytes, access);
+  if (result == CUDA_SUCCESS && !is_done) result = SetAccess(driver_, memory_.device(), call.address, call.size_bytes, access);
   if (result != CUDA_SUCCESS) {  // as it was
     for (auto it = span.first; it != span.end; ++it) {
-      SetAccess(driver_, it->first, it->second.size_bytes, it->second.access);
+      SetAccess(driver_, memory_.device(), it->first, it->second.size_bytes, it->second.access);
       Publish(it->first, it->second);
     }
     return result;

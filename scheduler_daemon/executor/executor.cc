@@ -50,13 +50,14 @@ void ClearBell(const pollfd& bell) {
 
 class Executor {
  public:
-  Executor(const Driver& driver, CUcontext context, ipc::ControlSocket control, std::unique_ptr<Policy> policy)
+  Executor(const Driver& driver, CUdevice device, CUcontext context, ipc::ControlSocket control,
+           std::unique_ptr<Policy> policy)
       : driver_(driver),
         context_(context),
         control_(std::move(control)),
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         broker_(control_),
-        tenants_(driver, broker_),
+        tenants_(driver, device, broker_),
         gpu_streams_(driver),
         scheduler_(driver, gpu_streams_, std::move(policy)),
         reaper_([this] { driver_.cuCtxSetCurrent(context_); }) {}
@@ -334,7 +335,7 @@ int RunExecutor(const ExecutorSettings& settings, ipc::ControlSocket control) {
     spdlog::error("executor: there is no policy '{}'", settings.policy);
     return kExecutorNoGpu;
   }
-  Executor executor(*driver, context, std::move(control), std::move(policy));
+  Executor executor(*driver, device, context, std::move(control), std::move(policy));
   return executor.Run(DescribeDevice(*driver, device));
 }
 

@@ -8,9 +8,10 @@ const CUstream kStream = CU_STREAM_PER_THREAD;
 
 }  // namespace
 
-CUresult SetAccess(const Driver& driver, std::uint64_t address, std::uint64_t size_bytes, CUmemAccess_flags flags) {
+CUresult SetAccess(const Driver& driver, CUdevice device, std::uint64_t address, std::uint64_t size_bytes,
+                   CUmemAccess_flags flags) {
   CUmemAccessDesc access{};
-  access.location = {CU_MEM_LOCATION_TYPE_DEVICE, {0}};
+  access.location = {CU_MEM_LOCATION_TYPE_DEVICE, {device}};
   access.flags = flags;
   return driver.cuMemSetAccess(address, size_bytes, &access, 1);
 }

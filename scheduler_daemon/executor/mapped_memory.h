@@ -8,8 +8,9 @@
 
 namespace paella::scheduler_daemon {
 
-// Gives the GPU these rights, to one mapping or several side by side.
-CUresult SetAccess(const Driver& driver, std::uint64_t address, std::uint64_t size_bytes, CUmemAccess_flags flags);
+// Gives the device these rights, to one mapping or several side by side.
+CUresult SetAccess(const Driver& driver, CUdevice device, std::uint64_t address, std::uint64_t size_bytes,
+                   CUmemAccess_flags flags);
 
 // Starts to zero it. It is zero when FinishClearing has returned.
 CUresult StartClearing(const Driver& driver, std::uint64_t address, std::uint64_t size_bytes);

@@ -12,9 +12,10 @@ std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) { return (value +
 
 }  // namespace
 
-TenantMemory::TenantMemory(const Driver& driver, SlabSource& source, std::uint64_t window_base,
+TenantMemory::TenantMemory(const Driver& driver, CUdevice device, SlabSource& source, std::uint64_t window_base,
                            std::uint64_t window_bytes)
     : driver_(driver),
+      device_(device),
       source_(source),
       window_base_(window_base),
       window_bytes_(window_bytes),
@@ -58,7 +59,7 @@ CUresult TenantMemory::MapCleared(std::uint64_t address, const Physical& physica
   const std::uint64_t size = physical.size_bytes;
   CUresult result = driver_.cuMemMap(address, size, 0, physical.handle, 0);
   if (result != CUDA_SUCCESS) return result;
-  result = SetAccess(driver_, address, size, CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+  result = SetAccess(driver_, device_, address, size, CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
   if (result == CUDA_SUCCESS) result = StartClearing(driver_, address, size);
   if (result == CUDA_SUCCESS) result = FinishClearing(driver_);
   if (result != CUDA_SUCCESS) driver_.cuMemUnmap(address, size);

@@ -48,7 +48,8 @@ class TenantMemory {
   static constexpr std::uint64_t kAlignmentBytes = 512;
   static constexpr std::uint64_t kMaxIdleBytes = 16ull << 30;
 
-  TenantMemory(const Driver& driver, SlabSource& source, std::uint64_t window_base, std::uint64_t window_bytes);
+  TenantMemory(const Driver& driver, CUdevice device, SlabSource& source, std::uint64_t window_base,
+               std::uint64_t window_bytes);
   ~TenantMemory();
   TenantMemory(const TenantMemory&) = delete;
 
@@ -78,6 +79,7 @@ class TenantMemory {
   void TrimIdle();
 
   std::uint64_t used_bytes() const;
+  CUdevice device() const { return device_; }  // whose memory it is
 
  private:
   struct MappedSlab {
@@ -93,6 +95,7 @@ class TenantMemory {
   void Unmap(Slabs::iterator slab);
 
   const Driver& driver_;
+  const CUdevice device_;
   SlabSource& source_;
   const std::uint64_t window_base_;
   const std::uint64_t window_bytes_;

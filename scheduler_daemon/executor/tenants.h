@@ -27,15 +27,15 @@ class Tenants {
     double gpu_seconds;
   };
 
-  Tenants(const Driver& driver, SlabSource& slabs) : driver_(driver), slabs_(slabs) {}
+  Tenants(const Driver& driver, CUdevice device, SlabSource& slabs) : driver_(driver), device_(device), slabs_(slabs) {}
 
   // The client's tenant, made with its window at the first client. Null: the window's addresses are taken.
   std::shared_ptr<Tenant> Get(const ipc::ClientAttach& client, CUresult& result) {
     const std::lock_guard lock(mutex_);
     auto& tenant = tenants_[client.tenant];
     if (tenant != nullptr) return tenant;
-    tenant = std::make_shared<Tenant>(client.tenant, next_number_++, driver_, slabs_, client.window_base,
-                                      client.window_bytes);
+    tenant = std::make_shared<Tenant>(client.tenant, next_number_++, driver_, device_, slabs_,
+                                      client.window_base, client.window_bytes);
     tenant->reclaim_idle_memory = [this] { TrimIdleMemory(); };
     result = tenant->memory.ReserveWindow();
     if (result == CUDA_SUCCESS) return tenant;
@@ -77,6 +77,7 @@ class Tenants {
   }
 
   const Driver& driver_;
+  const CUdevice device_;
   SlabSource& slabs_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Tenant>> tenants_;

@@ -1,4 +1,5 @@
 // Clients that do nothing wrong: each gives natively what it gives through the daemon, alone and beside others.
+#include "tests/integration/rogue_client.h"
 #include "tests/integration/support.h"
 
 namespace paella::integration {
@@ -99,6 +100,35 @@ TEST_F(Clients, ComeAndGoWithoutATrace) {
   constexpr int kTimes = 20;
   for (int i = 0; i < kTimes; ++i) ASSERT_TRUE(ServesNormalClients());
   EXPECT_TRUE(daemon_->WaitForStatus([](const nlohmann::json& status) { return status["clients"].empty(); }));
+}
+
+// What paellad makes, maps and tells must all be of the device that it was given, and none of the first one.
+class SecondGpu : public DaemonTest {
+ protected:
+  void SetUp() override {
+    StartDaemon({.arguments = {"--device", "1"}, .environment = {{"PAELLA_SIMULATED_GPU_DEVICES", "2"}}});
+  }
+};
+
+TEST_F(SecondGpu, ServesPrograms) {
+  const Words programs[] = {{PAELLA_TEST_VECTOR_ADD}, Scenario("memory"), {PAELLA_TEST_VIRTUAL_MEMORY, "check"}};
+  for (const Words& words : programs) {
+    const auto client = StartClient(*daemon_, "someone", words);
+    EXPECT_TRUE(EndsWell(*client)) << words[0];
+  }
+}
+
+TEST_F(SecondGpu, IsTheOneThatIsTold) {
+  constexpr std::uint64_t kSecondBytes = 512ull << 20;  // half of the first one's
+  const nlohmann::json device = daemon_->Status()["device"];
+  EXPECT_EQ(device["ordinal"], 1);
+  EXPECT_EQ(device["pci_bus_id"], "0000:01:00.0");
+  EXPECT_EQ(device["total_memory_bytes"], kSecondBytes);
+  RogueClient client(daemon_->socket());
+  ASSERT_TRUE(client.welcomed()) << client.refusal();
+  const auto memory = client.Ask(ipc::MemoryInfo{});
+  ASSERT_TRUE(memory);
+  EXPECT_EQ(memory->total_bytes, kSecondBytes);
 }
 
 class SmallGpu : public DaemonTest {
