@@ -69,10 +69,12 @@ CUresult ClientObjects::Handle(const ipc::LibraryLoad& call, ipc::LibraryLoadRep
   image.push_back(std::byte{0});  // PTX is a C string, and a client need not have ended it
   std::array<char, kLogBytes> error_log{};
   std::array<char, kLogBytes> info_log{};
-  JitOptions jit = OptionsOf(call, error_log, info_log);
   CUmodule module = nullptr;
-  const CUresult result = driver_.cuModuleLoadDataEx(&module, image.data(), static_cast<unsigned>(jit.options.size()),
-                                                     jit.options.data(), jit.values.data());
+  const CUresult result = WithReclaim([&] {
+    JitOptions jit = OptionsOf(call, error_log, info_log);  // the driver writes into it
+    return driver_.cuModuleLoadDataEx(&module, image.data(), static_cast<unsigned>(jit.options.size()),
+                                      jit.options.data(), jit.values.data());
+  });
   reply.error_log = error_log.data();
   reply.info_log = info_log.data();
   if (result != CUDA_SUCCESS) return result;

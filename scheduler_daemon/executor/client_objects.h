@@ -41,10 +41,10 @@ struct Tenant {
   std::atomic<std::uint64_t> busy_ns{0};
 
   Tenant(std::string tenant_name, std::uint32_t tenant_number, const Driver& driver, CUdevice device,
-         SlabSource& source, std::uint64_t window_base, std::uint64_t window_bytes)
+         SlabStock& slabs, std::uint64_t window_base, std::uint64_t window_bytes)
       : name(std::move(tenant_name)),
         number(tenant_number),
-        memory(driver, device, source, window_base, window_bytes) {}
+        memory(driver, device, slabs, window_base, window_bytes) {}
 };
 
 struct KernelInfo {

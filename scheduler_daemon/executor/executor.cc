@@ -21,6 +21,7 @@
 #include "scheduler_daemon/executor/gpu_streams.h"
 #include "scheduler_daemon/executor/scheduler.h"
 #include "scheduler_daemon/executor/slab_broker.h"
+#include "scheduler_daemon/executor/slab_stock.h"
 #include "scheduler_daemon/executor/status.h"
 #include "scheduler_daemon/executor/tenants.h"
 
@@ -57,12 +58,13 @@ class Executor {
         control_(std::move(control)),
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         broker_(control_),
-        tenants_(driver, device, broker_),
+        slabs_(driver, broker_, TenantMemory::kSlabBytes, [this] { driver_.cuCtxSetCurrent(context_); }),
+        tenants_(driver, device, slabs_),
         gpu_streams_(driver),
         scheduler_(driver, gpu_streams_, std::move(policy)),
         reaper_([this] { driver_.cuCtxSetCurrent(context_); }) {}
 
-  int Run(const DeviceDescription& device);
+  int Run(const DeviceDescription& device, std::uint64_t ready_memory_bytes);
 
  private:
   // Control thread.
@@ -87,6 +89,7 @@ class Executor {
   ipc::Fd wake_;
   const bool makes_barriers_ = ipc::CanMakeProcessBarriers();
   SlabBroker broker_;
+  SlabStock slabs_;
   Tenants tenants_;
   GpuStreams gpu_streams_;
   Scheduler scheduler_;
@@ -152,7 +155,7 @@ bool Executor::OnPacket(ipc::Packet& packet) {
         Tell([this, tag = message->tag] {
           ipc::StatusReport report;
           report.tag = tag;
-          report.document = DescribeStatus(scheduler_, tenants_);
+          report.document = DescribeStatus(scheduler_, tenants_, slabs_);
           control_.Send(report);
         });
         return true;
@@ -282,7 +285,7 @@ void Executor::Wait(bool worked) {
   }
 }
 
-int Executor::Run(const DeviceDescription& device) {
+int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_bytes) {
   prctl(PR_SET_TIMERSLACK, 1);  // a sleep of microseconds takes microseconds
   if (const CUresult result = gpu_streams_.Start(); result != CUDA_SUCCESS) {
     spdlog::error("executor: cannot make streams: {}", driver_.ErrorName(result));
@@ -290,6 +293,7 @@ int Executor::Run(const DeviceDescription& device) {
   }
   if (!control_.Send(device)) return kExecutorDone;
   std::thread listener([this] { Listen(); });
+  slabs_.Keep(ready_memory_bytes / TenantMemory::kSlabBytes);
   while (!stop_ && scheduler_.failure() == CUDA_SUCCESS) {
     RunInbox();
     const bool worked = scheduler_.Step(NowNs());
@@ -336,7 +340,7 @@ int RunExecutor(const ExecutorSettings& settings, ipc::ControlSocket control) {
     return kExecutorNoGpu;
   }
   Executor executor(*driver, device, context, std::move(control), std::move(policy));
-  return executor.Run(DescribeDevice(*driver, device));
+  return executor.Run(DescribeDevice(*driver, device), settings.ready_memory_bytes);
 }
 
 }  // namespace paella::scheduler_daemon

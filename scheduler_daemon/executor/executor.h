@@ -3,10 +3,12 @@
 //   main thread      Scheduler::Step, for ever: reads rings, dispatches, sees completions; sleeps on the doorbells
 //   control thread   packets of paellad: clients come and go, slabs arrive, questions are asked
 //   workers          one per client: what may wait (allocation, loading)
+//   keeper           has a few slabs of memory ready (slab_stock.h)
 //   reaper           gives back what a client leaves, which may wait for its worker
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_EXECUTOR_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_EXECUTOR_H_
 
+#include <cstdint>
 #include <string>
 
 #include "ipc/control_socket.h"
@@ -17,6 +19,7 @@ struct ExecutorSettings {
   std::string driver;
   int device = 0;
   std::string policy;
+  std::uint64_t ready_memory_bytes = 0;  // made before anybody asks for it
 };
 
 // How the process ends, as paellad sees it.

@@ -4,7 +4,7 @@
 
 namespace paella::scheduler_daemon {
 
-std::optional<SlabSource::Slab> SlabBroker::Take(std::uint64_t size_bytes, CUresult& result) {
+std::optional<SlabSource::Grant> SlabBroker::Take(std::uint64_t size_bytes, Need need, CUresult& result) {
   std::unique_lock lock(mutex_);
   const std::uint64_t tag = next_tag_++;
   const auto place = waiting_.try_emplace(tag).first;
@@ -12,6 +12,7 @@ std::optional<SlabSource::Slab> SlabBroker::Take(std::uint64_t size_bytes, CUres
   ipc::SlabRequest request;
   request.size_bytes = size_bytes;
   request.tag = tag;
+  request.ahead = need == Need::kAhead ? 1 : 0;
   const bool sent = socket_.Send(request);
   lock.lock();
   const bool answered = sent && news_.wait_for(lock, kAnswerTimeout, [&] { return place->second.has_value(); });
@@ -20,7 +21,7 @@ std::optional<SlabSource::Slab> SlabBroker::Take(std::uint64_t size_bytes, CUres
   lock.unlock();
   result = answered ? answer->result : CUDA_ERROR_OUT_OF_MEMORY;
   if (result != CUDA_SUCCESS) return std::nullopt;
-  return Slab{tag, std::move(answer->memory)};
+  return Grant{tag, std::move(answer->memory)};
 }
 
 void SlabBroker::Return(std::uint64_t tag) {

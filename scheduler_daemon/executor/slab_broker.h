@@ -1,6 +1,6 @@
 // Asks paellad for slabs of physical memory, over the control socket.
 //
-// Take is called on the clients' workers and waits for the answer, which OnGrant brings on the control thread.
+// Take is called on the clients' workers and the stock's keeper, and waits for the answer, which OnGrant brings on the control thread.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_SLAB_BROKER_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_SLAB_BROKER_H_
 
@@ -11,7 +11,7 @@
 #include <optional>
 
 #include "ipc/control_socket.h"
-#include "scheduler_daemon/executor/tenant_memory.h"
+#include "scheduler_daemon/executor/slab_source.h"
 
 namespace paella::scheduler_daemon {
 
@@ -22,7 +22,7 @@ class SlabBroker : public SlabSource {
 
   explicit SlabBroker(ipc::ControlSocket& socket) : socket_(socket) {}
 
-  std::optional<Slab> Take(std::uint64_t size_bytes, CUresult& result) override;
+  std::optional<Grant> Take(std::uint64_t size_bytes, Need need, CUresult& result) override;
   void Return(std::uint64_t tag) override;
 
   // `packet` is a SlabGrant. False: malformed.

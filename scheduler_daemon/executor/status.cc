@@ -4,7 +4,7 @@
 
 namespace paella::scheduler_daemon {
 
-std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants) {
+std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants, const SlabStock& slabs) {
   auto clients = nlohmann::json::array();
   scheduler.ForEachSession([&](ClientSession& session) {
     std::size_t waiting = 0;
@@ -23,8 +23,10 @@ std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants) {
   for (const auto& [tenant, gpu_seconds] : tenants.finished()) {
     finished.push_back({{"tenant", tenant}, {"gpu_seconds", gpu_seconds}});
   }
-  const nlohmann::json document = {
-      {"policy", scheduler.policy().name()}, {"clients", std::move(clients)}, {"finished", std::move(finished)}};
+  const nlohmann::json document = {{"policy", scheduler.policy().name()},
+                                   {"clients", std::move(clients)},
+                                   {"finished", std::move(finished)},
+                                   {"ready_memory_bytes", slabs.ready_bytes()}};
   // Names come from clients: what is not UTF-8 in them is replaced, not thrown at us.
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -10,9 +10,9 @@
 namespace paella::scheduler_daemon {
 
 // {"policy": name, "clients": [{"client", "tenant", "class", "launches", "waiting", "in_flight_tenant",
-// "memory_bytes", "gpu_seconds"}], "finished": [{"tenant", "gpu_seconds"}]}. Memory and GPU time are the tenant's.
+// "memory_bytes", "gpu_seconds"}], "finished": [{"tenant", "gpu_seconds"}], "ready_memory_bytes"}. Memory and GPU time are the tenant's.
 // Dispatching thread.
-std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants);
+std::string DescribeStatus(const Scheduler& scheduler, const Tenants& tenants, const SlabStock& slabs);
 
 }  // namespace paella::scheduler_daemon
 

@@ -12,11 +12,11 @@ std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) { return (value +
 
 }  // namespace
 
-TenantMemory::TenantMemory(const Driver& driver, CUdevice device, SlabSource& source, std::uint64_t window_base,
+TenantMemory::TenantMemory(const Driver& driver, CUdevice device, SlabStock& slabs, std::uint64_t window_base,
                            std::uint64_t window_bytes)
     : driver_(driver),
       device_(device),
-      source_(source),
+      stock_(slabs),
       window_base_(window_base),
       window_bytes_(window_bytes),
       addresses_(window_base, window_bytes, kGranularityBytes) {}
@@ -39,22 +39,6 @@ CUresult TenantMemory::ReserveWindow() {
   return CUDA_SUCCESS;
 }
 
-CUresult TenantMemory::Import(std::uint64_t size_bytes, Physical& physical) {
-  CUresult result = CUDA_SUCCESS;
-  const auto slab = source_.Take(size_bytes, result);
-  if (!slab) return result;
-  physical = {slab->tag, size_bytes, 0};
-  void* fd = reinterpret_cast<void*>(static_cast<std::intptr_t>(slab->memory.get()));
-  result = driver_.cuMemImportFromShareableHandle(&physical.handle, fd, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR);
-  if (result != CUDA_SUCCESS) source_.Return(physical.tag);
-  return result;
-}
-
-void TenantMemory::LetGo(const Physical& physical) {
-  driver_.cuMemRelease(physical.handle);
-  source_.Return(physical.tag);
-}
-
 CUresult TenantMemory::MapCleared(std::uint64_t address, const Physical& physical) {
   const std::uint64_t size = physical.size_bytes;
   CUresult result = driver_.cuMemMap(address, size, 0, physical.handle, 0);
@@ -70,10 +54,10 @@ CUresult TenantMemory::MapNewSlab(std::uint64_t size_bytes, Slabs::iterator& sla
   const auto address = addresses_.Allocate(size_bytes);
   if (!address) return CUDA_ERROR_OUT_OF_MEMORY;
   Physical physical;
-  CUresult result = Import(size_bytes, physical);
+  CUresult result = stock_.Take(size_bytes, physical);
   if (result == CUDA_SUCCESS) {
     result = MapCleared(*address, physical);
-    if (result != CUDA_SUCCESS) LetGo(physical);
+    if (result != CUDA_SUCCESS) stock_.Return(physical);
   }
   if (result != CUDA_SUCCESS) {
     addresses_.Free(*address);
@@ -88,7 +72,7 @@ CUresult TenantMemory::MapNewSlab(std::uint64_t size_bytes, Slabs::iterator& sla
 void TenantMemory::Unmap(Slabs::iterator slab) {
   const auto& [address, mapped] = *slab;
   driver_.cuMemUnmap(address, mapped.physical.size_bytes);
-  LetGo(mapped.physical);
+  stock_.Return(mapped.physical);
   addresses_.Free(address);
   slabs_.erase(slab);
 }
@@ -140,7 +124,7 @@ CUresult TenantMemory::Free(std::uint64_t address, bool may_unmap) {
 
 CUresult TenantMemory::CreatePhysical(std::uint64_t size_bytes, Physical& physical) {
   // Without the lock: paellad may take its time, and allocations of the tenant's other clients need not wait for it.
-  const CUresult result = Import(size_bytes, physical);
+  const CUresult result = stock_.Take(size_bytes, physical);
   if (result != CUDA_SUCCESS) return result;
   const std::lock_guard lock(mutex_);
   used_bytes_ += size_bytes;
@@ -148,7 +132,7 @@ CUresult TenantMemory::CreatePhysical(std::uint64_t size_bytes, Physical& physic
 }
 
 void TenantMemory::ReleasePhysical(const Physical& physical) {
-  LetGo(physical);
+  stock_.Return(physical);
   const std::lock_guard lock(mutex_);
   used_bytes_ -= physical.size_bytes;
 }

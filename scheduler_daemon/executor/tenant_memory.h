@@ -21,25 +21,11 @@
 #include <optional>
 
 #include "ipc/channel.h"
-#include "ipc/shared_memory.h"
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/range_allocator.h"
+#include "scheduler_daemon/executor/slab_stock.h"
 
 namespace paella::scheduler_daemon {
-
-// Where physical memory comes from: paellad, which holds the handles (slab_broker.h), or a test.
-class SlabSource {
- public:
-  virtual ~SlabSource() = default;
-
-  struct Slab {
-    std::uint64_t tag;
-    ipc::Fd memory;
-  };
-  // Waits for a bounded time. `result` says why there is none.
-  virtual std::optional<Slab> Take(std::uint64_t size_bytes, CUresult& result) = 0;
-  virtual void Return(std::uint64_t tag) = 0;
-};
 
 class TenantMemory {
  public:
@@ -48,7 +34,7 @@ class TenantMemory {
   static constexpr std::uint64_t kAlignmentBytes = 512;
   static constexpr std::uint64_t kMaxIdleBytes = 16ull << 30;
 
-  TenantMemory(const Driver& driver, CUdevice device, SlabSource& source, std::uint64_t window_base,
+  TenantMemory(const Driver& driver, CUdevice device, SlabStock& slabs, std::uint64_t window_base,
                std::uint64_t window_bytes);
   ~TenantMemory();
   TenantMemory(const TenantMemory&) = delete;
@@ -62,11 +48,7 @@ class TenantMemory {
   CUresult Free(std::uint64_t address, bool may_unmap);
 
   // Memory of the GPU that is mapped nowhere. It holds what its last user left in it.
-  struct Physical {
-    std::uint64_t tag = 0;
-    std::uint64_t size_bytes = 0;  // whole granules
-    CUmemGenericAllocationHandle handle = 0;
-  };
+  using Physical = SlabStock::Slab;
   CUresult CreatePhysical(std::uint64_t size_bytes, Physical& physical);
   void ReleasePhysical(const Physical& physical);  // mapped nowhere any more
 
@@ -89,14 +71,12 @@ class TenantMemory {
   using Slabs = std::map<std::uint64_t, MappedSlab>;  // by address
 
   CUresult MapNewSlab(std::uint64_t size_bytes, Slabs::iterator& slab);
-  CUresult Import(std::uint64_t size_bytes, Physical& physical);
-  void LetGo(const Physical& physical);
   CUresult MapCleared(std::uint64_t address, const Physical& physical);
   void Unmap(Slabs::iterator slab);
 
   const Driver& driver_;
   const CUdevice device_;
-  SlabSource& source_;
+  SlabStock& stock_;
   const std::uint64_t window_base_;
   const std::uint64_t window_bytes_;
   bool reserved_ = false;

@@ -27,7 +27,7 @@ class Tenants {
     double gpu_seconds;
   };
 
-  Tenants(const Driver& driver, CUdevice device, SlabSource& slabs) : driver_(driver), device_(device), slabs_(slabs) {}
+  Tenants(const Driver& driver, CUdevice device, SlabStock& slabs) : driver_(driver), device_(device), slabs_(slabs) {}
 
   // The client's tenant, made with its window at the first client. Null: the window's addresses are taken.
   std::shared_ptr<Tenant> Get(const ipc::ClientAttach& client, CUresult& result) {
@@ -59,6 +59,7 @@ class Tenants {
     return {finished_.begin(), finished_.end()};
   }
 
+  // Of all tenants, and what is ready for the next one.
   void TrimIdleMemory() {
     std::vector<std::shared_ptr<Tenant>> all;
     {
@@ -66,6 +67,7 @@ class Tenants {
       for (const auto& [name, tenant] : tenants_) all.push_back(tenant);
     }
     for (const auto& tenant : all) tenant->memory.TrimIdle();
+    slabs_.GiveUp();
     all.clear();
     Tidy();  // one whose last client has left meanwhile
   }
@@ -78,7 +80,7 @@ class Tenants {
 
   const Driver& driver_;
   const CUdevice device_;
-  SlabSource& slabs_;
+  SlabStock& slabs_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Tenant>> tenants_;
   std::uint32_t next_number_ = 0;

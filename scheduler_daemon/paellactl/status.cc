@@ -78,10 +78,16 @@ std::string DescribeDaemon(const json& daemon) {
          Text(daemon, "executor_restarts") + "\n";
 }
 
+// Only if there is some.
+std::string ReadyMemory(const json& device) {
+  const auto bytes = Number(device, "ready_memory_bytes");
+  return bytes && *bytes > 0 ? " (" + Bytes(bytes) + " ready for programs)" : "";
+}
+
 std::string DescribeDevice(const json& device) {
   if (device.is_null()) return "GPU: known when an executor has started\n";
   return "GPU " + Text(device, "ordinal") + ": " + Text(device, "name") + ", " + Text(device, "pci_bus_id") + ", " +
-         Bytes(Number(device, "total_memory_bytes")) + ", CUDA " + DriverVersion(device) + "\n";
+         Bytes(Number(device, "total_memory_bytes")) + ReadyMemory(device) + ", CUDA " + DriverVersion(device) + "\n";
 }
 
 std::string DescribeTenants(const json& tenants) {

@@ -87,11 +87,19 @@ int Daemon::Run(int signals) {
 void Daemon::Turn() {
   executor_.Tend(Clock::now());
   std::vector<pollfd> polled = Descriptors();
-  const auto wait = guests_.empty() && questions_.empty() ? kTurn : kTurnWithDeadlines;
-  if (poll(polled.data(), polled.size(), static_cast<int>(wait.count())) > 0) Serve(polled);
+  if (poll(polled.data(), polled.size(), static_cast<int>(LongestWait().count())) > 0) {
+    Serve(polled);
+  } else {
+    executor_.MakeAhead();
+  }
   DropLateGuests();
   AnswerLateQuestions();
   FeedWatchdog();
+}
+
+std::chrono::milliseconds Daemon::LongestWait() const {
+  if (executor_.has_ahead()) return std::chrono::milliseconds(0);
+  return guests_.empty() && questions_.empty() ? kTurn : kTurnWithDeadlines;
 }
 
 std::vector<pollfd> Daemon::Descriptors() const {

@@ -60,6 +60,7 @@ class Daemon : private ExecutorListener {
 
   bool Listen();
   void Turn();
+  std::chrono::milliseconds LongestWait() const;
   std::vector<pollfd> Descriptors() const;
   void Serve(const std::vector<pollfd>& polled);
   void OnSignal();

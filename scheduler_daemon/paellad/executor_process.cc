@@ -29,7 +29,8 @@ namespace {
   _exit(127);
 }
 
-bool ParseNumber(std::string_view text, int& number) {
+template <typename Number>
+bool ParseNumber(std::string_view text, Number& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc() && end == text.data() + text.size();
 }
@@ -43,7 +44,8 @@ std::optional<ExecutorProcess> StartExecutor(const Settings& settings, const std
     return std::nullopt;
   }
   std::vector<std::string> words{kExecutorName,  std::to_string(theirs.get()), settings.driver,
-                                 std::to_string(settings.device), policy, settings.log_level};
+                                 std::to_string(settings.device), policy, settings.log_level,
+                                 std::to_string(settings.ready_memory_bytes)};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -58,10 +60,11 @@ std::optional<ExecutorProcess> StartExecutor(const Settings& settings, const std
 }
 
 int ExecutorMain(int argc, char** argv) {
-  constexpr int kArguments = 6;
+  constexpr int kArguments = 7;
   int fd = -1;
   ExecutorSettings settings;
-  if (argc != kArguments || !ParseNumber(argv[1], fd) || !ParseNumber(argv[3], settings.device)) {
+  if (argc != kArguments || !ParseNumber(argv[1], fd) || !ParseNumber(argv[3], settings.device) ||
+      !ParseNumber(argv[6], settings.ready_memory_bytes)) {
     spdlog::error("{} is started by paellad, not by hand", kExecutorName);
     return kExecutorNoGpu;
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -89,17 +90,40 @@ bool ExecutorSupervisor::OnPacket(ipc::Packet& packet) {
 }
 
 void ExecutorSupervisor::OnSlabRequest(const ipc::SlabRequest& request) {
+  if (request.ahead != 0) {
+    ahead_ = request;
+    return;
+  }
+  const CUresult result = Grant(request);
+  // Whoever was refused wants the slabs that are ready, and need not wait for one that would not be made.
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && ahead_) Refuse(*std::exchange(ahead_, std::nullopt), result);
+}
+
+void ExecutorSupervisor::MakeAhead() {
+  if (ahead_) Grant(*std::exchange(ahead_, std::nullopt));
+}
+
+CUresult ExecutorSupervisor::Grant(const ipc::SlabRequest& request) {
   ipc::Fd memory;
+  const CUresult result = slabs_.Make(request.tag, request.size_bytes, memory);
+  if (result != CUDA_SUCCESS) {
+    Refuse(request, result);
+    return result;
+  }
   ipc::SlabGrant grant;
   grant.tag = request.tag;
   grant.size_bytes = request.size_bytes;
-  const CUresult result = slabs_.Make(request.tag, request.size_bytes, memory);
-  grant.result = result;
-  if (result == CUDA_SUCCESS) {
-    if (!Send(grant, {memory.get()})) slabs_.Release(request.tag);
-  } else {
-    Send(grant);
-  }
+  grant.result = CUDA_SUCCESS;
+  if (!Send(grant, {memory.get()})) slabs_.Release(request.tag);
+  return result;
+}
+
+void ExecutorSupervisor::Refuse(const ipc::SlabRequest& request, CUresult result) {
+  ipc::SlabGrant refusal;
+  refusal.tag = request.tag;
+  refusal.size_bytes = request.size_bytes;
+  refusal.result = result;
+  Send(refusal);
 }
 
 void ExecutorSupervisor::OnEnd(Clock::time_point now) {
@@ -109,6 +133,7 @@ void ExecutorSupervisor::OnEnd(Clock::time_point now) {
   ending_.push_back(process_->pid);
   process_.reset();
   device_.reset();
+  ahead_.reset();
   slabs_.ReleaseAll();
   if (!was_ready) {
     failed_to_start_ = true;

@@ -43,6 +43,10 @@ class ExecutorSupervisor {
   void Tend(Clock::time_point now);
   // Takes in what the executor has sent. Call it when fd() is readable.
   void Read(Clock::time_point now);
+  // Whether the executor would like a slab for later. MakeAhead makes it: a millisecond or more of the driver's time, so
+  // call it in a turn in which nobody wants anything else.
+  bool has_ahead() const { return ahead_.has_value(); }
+  void MakeAhead();
   // Ends the executor and waits for it, for a bounded time.
   void Stop();
 
@@ -68,6 +72,8 @@ class ExecutorSupervisor {
   void Start(Clock::time_point now);
   bool OnPacket(ipc::Packet& packet);
   void OnSlabRequest(const ipc::SlabRequest& request);
+  CUresult Grant(const ipc::SlabRequest& request);
+  void Refuse(const ipc::SlabRequest& request, CUresult result);
   void OnEnd(Clock::time_point now);
   void Reap();
 
@@ -77,6 +83,7 @@ class ExecutorSupervisor {
   std::string policy_;
   std::optional<ExecutorProcess> process_;
   std::optional<ipc::ExecutorReady> device_;
+  std::optional<ipc::SlabRequest> ahead_;  // one: a later one means that nobody waits for the earlier any more
   std::vector<pid_t> ending_;
   Clock::time_point next_start_{};
   std::chrono::milliseconds pause_{0};

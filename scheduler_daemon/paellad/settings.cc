@@ -25,6 +25,7 @@ constexpr std::uint64_t kAddressGranularity = 2ull << 20;
 constexpr std::uint64_t kAddressEnd = 1ull << 47;
 
 constexpr int kMostDrainSeconds = 3600;
+constexpr std::int64_t kMostReadyBytes = std::int64_t{1} << 34;  // what idle memory of a tenant may be
 
 std::vector<std::string> LogLevels() { return {"trace", "debug", "info", "warning", "error", "off"}; }
 
@@ -105,6 +106,7 @@ void ReadEntry(TomlReader& reader, const toml::key& name, const toml::node& node
   if (key == "arena_base") return reader.Integer(node, settings.arena_base, 1, kAny);
   if (key == "arena_bytes") return reader.Integer(node, settings.arena_bytes, 1, kAny);
   if (key == "max_clients") return reader.Integer(node, settings.max_clients, 1, 100'000);
+  if (key == "ready_memory_bytes") return reader.Integer(node, settings.ready_memory_bytes, 0, kMostReadyBytes);
   if (key == "drain_seconds") return reader.Integer(node, settings.drain_seconds, 0, kMostDrainSeconds);
   reader.Complain(name.source().begin.line, "unknown key '" + std::string(key) + "'");
 }

@@ -22,6 +22,7 @@ struct Settings {
   std::uint64_t arena_base = 0x1100'0000'0000;
   std::uint64_t arena_bytes = 64ull << 30;  // of each client
   unsigned max_clients = 128;
+  std::uint64_t ready_memory_bytes = 64ull << 20;  // of the GPU's, made before anybody asks for it
   unsigned drain_seconds = 10;  // after SIGTERM, for the clients' work
 
   bool operator==(const Settings&) const = default;

@@ -16,6 +16,12 @@ json ListOf(const std::string& report, const char* key) {
   return document.is_object() ? document.value(key, json::array()) : json::array();
 }
 
+// A number of the executor's report; 0 if there is none.
+std::uint64_t NumberOf(const std::string& report, const char* key) {
+  const json document = json::parse(report, nullptr, /*allow_exceptions=*/false);
+  return document.is_object() ? document.value(key, std::uint64_t{0}) : 0;
+}
+
 // The executor's entries by client number.
 std::map<std::uint64_t, json> WorkOf(const std::string& report) {
   std::map<std::uint64_t, json> work;
@@ -32,13 +38,14 @@ json Daemon(const Settings& settings, const ExecutorSupervisor& executor, std::u
           {"uptime_s", uptime_s}};
 }
 
-json Device(const Settings& settings, const ipc::ExecutorReady* device) {
+json Device(const Settings& settings, const ipc::ExecutorReady* device, const std::string& report) {
   if (device == nullptr) return nullptr;
   return {{"ordinal", settings.device},
           {"name", device->device_name},
           {"pci_bus_id", device->pci_bus_id},
           {"driver_version", device->driver_version},
-          {"total_memory_bytes", device->total_memory_bytes}};
+          {"total_memory_bytes", device->total_memory_bytes},
+          {"ready_memory_bytes", NumberOf(report, "ready_memory_bytes")}};
 }
 
 // A tenant's clients together. Memory and GPU time are the tenant's own and stand in each of its clients' reports.
@@ -94,7 +101,7 @@ std::string StatusDocument(const Settings& settings, const ExecutorSupervisor& e
     unsupported.push_back({{"function", function}, {"calls", calls}});
   }
   const json document = {{"daemon", Daemon(settings, executor, uptime_s)},
-                         {"device", Device(settings, executor.device())},
+                         {"device", Device(settings, executor.device(), report)},
                          {"policy", executor.policy()},
                          {"tenants", Tenants(clients, work)},
                          {"clients", Clients(clients, work)},

@@ -55,6 +55,13 @@ TEST(DescribeStatusTest, AnIdleDaemonTakesFourLines) {
             "policy: fifo\n");
 }
 
+TEST(DescribeStatusTest, MemoryThatIsReadyIsTold) {
+  json document = Document();
+  document["device"]["ready_memory_bytes"] = 67108864;
+  const std::string shown = DescribeStatus(document);
+  EXPECT_NE(shown.find("80.0 GiB (64.0 MiB ready for programs), CUDA 13.1"), std::string::npos) << shown;
+}
+
 TEST(DescribeStatusTest, WhatIsMissingOrStrangeIsADash) {
   const std::string shown = DescribeStatus(json::parse(
       R"({"daemon": 5, "device": null, "policy": [], "clients": 1,

@@ -45,11 +45,12 @@ TEST(SettingsTomlTest, EveryKeyIsRead) {
                        "arena_base = 0x3000_0000_0000\n"
                        "arena_bytes = 0x2000_0000\n"
                        "max_clients = 7\n"
+                       "ready_memory_bytes = 0x200_0000\n"
                        "drain_seconds = 0\n",
                        "my.toml", settings, error))
       << error;
   const Settings expected{3,          "/a",       "/b",       0660,       0640,       "/lib/mine.so", "round-robin",
-                          "debug",    1ull << 46, 1ull << 30, 3ull << 44, 1ull << 29, 7,              0};
+                          "debug",    1ull << 46, 1ull << 30, 3ull << 44, 1ull << 29, 7,              32 << 20,     0};
   EXPECT_EQ(settings, expected);
 }
 
@@ -129,10 +130,11 @@ TEST(ShippedConfigTest, ShowsEveryKeyWithItsDefault) {
 
   // Does not compile when a setting is added: show it in the file too.
   const auto& [device, socket, control_socket, socket_mode, control_mode, driver, policy, log_level, window_base,
-               window_bytes, arena_base, arena_bytes, max_clients, drain_seconds] = settings;
-  EXPECT_EQ(keys, 14) << every_key;
+               window_bytes, arena_base, arena_bytes, max_clients, ready_memory_bytes, drain_seconds] = settings;
+  EXPECT_EQ(keys, 15) << every_key;
   (void)device, (void)socket, (void)control_socket, (void)socket_mode, (void)control_mode, (void)driver, (void)policy;
   (void)log_level, (void)window_base, (void)window_bytes, (void)arena_base, (void)arena_bytes, (void)max_clients;
+  (void)ready_memory_bytes;
   (void)drain_seconds;
 }
 
