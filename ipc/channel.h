@@ -5,7 +5,7 @@
 //   part              written by   read by     what
 //   header            both         both        see each field
 //   completion words  executor     client      one 64-bit word per stream: sequence of its last finished command
-//   callback queue    executor     client      host callbacks that are due
+//   callback queue    both         both        host callbacks that are due, and how many of them have run
 //   reply slots       executor     client      answers of calls; a slot belongs to the client thread that waits for it
 //   submission ring   client       executor    submission_ring.h
 //   staging area      both         GPU         bytes of pageable copies on their way; the client allots it
@@ -25,7 +25,7 @@
 namespace paella::ipc {
 
 // Of the channel, of the messages and of the control socket together. Both sides must have the same.
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 // Bits of Hello's and Welcome's `features`: what a side knows that the other may be too old for.
 inline constexpr std::uint64_t kFeatureUnsupportedCalls = 1;  // the packet UnsupportedCall
@@ -63,9 +63,11 @@ struct CallbackEntry {
   std::uint32_t reserved;
 };
 
+// The client runs them one after the other. That one has run is told here and not in the ring: the ring may be full of
+// commands that wait for this very callback.
 struct CallbackQueue {
-  alignas(kCacheLineBytes) std::atomic<std::uint64_t> tail;  // executor (release)
-  alignas(kCacheLineBytes) std::atomic<std::uint64_t> head;  // client (release)
+  alignas(kCacheLineBytes) std::atomic<std::uint64_t> tail;  // executor (release): how many were due so far
+  alignas(kCacheLineBytes) std::atomic<std::uint64_t> head;  // client (release): how many of them have run
   CallbackEntry entries[kCallbackQueueEntries];              // entry n lies at n % kCallbackQueueEntries
 };
 

@@ -64,22 +64,22 @@ void Callbacks::RunDueOnes() {
   const std::uint64_t tail = queue.tail.load(std::memory_order_acquire);  // pairs with the executor's store
   std::uint64_t head = queue.head.load(std::memory_order_relaxed);
   while (head != tail) {
-    const ipc::CallbackEntry entry = queue.entries[head % ipc::kCallbackQueueEntries];
-    queue.head.store(++head, std::memory_order_release);
-    Callback callback;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto found = waiting_.find(entry.callback);
-      if (found == waiting_.end()) continue;
-      callback = found->second;
-      waiting_.erase(found);
-    }
-    Invoke(callback, CUDA_SUCCESS);
-    ipc::CallbackDone done;
-    done.stream = entry.stream;
-    done.sequence = entry.sequence;
-    submission_.Post(done);
+    RunOne(queue.entries[head % ipc::kCallbackQueueEntries].callback);
+    queue.head.store(++head, std::memory_order_release);  // pairs with the executor's load
+    submission_.RingDoorbell();
   }
+}
+
+void Callbacks::RunOne(std::uint64_t number) {
+  Callback callback;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = waiting_.find(number);
+    if (found == waiting_.end()) return;
+    callback = found->second;
+    waiting_.erase(found);
+  }
+  Invoke(callback, CUDA_SUCCESS);
 }
 
 void Callbacks::FailTheRest(CUresult error) {

@@ -37,6 +37,7 @@ class Callbacks {
   bool StartThread();
   void Run();
   void RunDueOnes();
+  void RunOne(std::uint64_t number);
   void FailTheRest(CUresult error);
 
   ipc::Channel channel_;

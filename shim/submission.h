@@ -89,6 +89,20 @@ class Submission {
     return NotReadyAfterALook();
   }
 
+  // After anything was written into the channel that the daemon is to see: wakes it if it sleeps.
+  void RingDoorbell() {
+    std::atomic<std::uint32_t>& sleeps = channel_.header().daemon_sleeps;
+    if (barriers_) [[likely]] {
+      // The executor's barrier orders our record before this look, or its look at the ring behind our record.
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+      if (sleeps.load(std::memory_order_relaxed) != 0) [[unlikely]] WakeDaemon();
+      return;
+    }
+    // A read-modify-write, as the executor's is before it sleeps: if ours is first, the executor's acquires our record;
+    // if its is first, we see that it sleeps. The line changes hands only when the executor goes to sleep.
+    if (sleeps.fetch_add(0, std::memory_order_acq_rel) != 0) [[unlikely]] WakeDaemon();
+  }
+
   // Waits for the answer. `reply` is filled on success, and where the daemon says more about an error.
   template <typename Message>
   CUresult Call(const Message& message, typename ipc::ReplyOf<Message>::Type& reply) {
@@ -131,19 +145,6 @@ class Submission {
       return posted;
     }
     return AwaitReply(slot, data);
-  }
-
-  void RingDoorbell() {
-    std::atomic<std::uint32_t>& sleeps = channel_.header().daemon_sleeps;
-    if (barriers_) [[likely]] {
-      // The executor's barrier orders our record before this look, or its look at the ring behind our record.
-      std::atomic_signal_fence(std::memory_order_seq_cst);
-      if (sleeps.load(std::memory_order_relaxed) != 0) [[unlikely]] WakeDaemon();
-      return;
-    }
-    // A read-modify-write, as the executor's is before it sleeps: if ours is first, the executor's acquires our record;
-    // if its is first, we see that it sleeps. The line changes hands only when the executor goes to sleep.
-    if (sleeps.fetch_add(0, std::memory_order_acq_rel) != 0) [[unlikely]] WakeDaemon();
   }
 
   void WakeDaemon();

@@ -56,8 +56,9 @@ void ClientSession::SetStickyError(CUresult result) { channel_.SetStickyError(re
 
 std::size_t ClientSession::Poll(std::size_t limit, std::uint64_t& arrivals) {
   arrivals_ = &arrivals;
+  const std::size_t callbacks = EndCallbacks();
   std::size_t count = 0;
-  for (; count < limit && broken_.empty(); ++count) {
+  for (; count < limit && broken_.empty() && HasRoom(); ++count) {
     std::uint32_t kind = 0;
     const ipc::ReadStatus status = reader_.Read(kind, record_);
     if (status == ipc::ReadStatus::kEmpty) break;
@@ -66,6 +67,27 @@ std::size_t ClientSession::Poll(std::size_t limit, std::uint64_t& arrivals) {
     } else if (!ipc::DispatchRecord(kind, record_, *this)) {
       Break("a record of kind " + std::to_string(kind) + " is malformed");
     }
+  }
+  return callbacks + count;
+}
+
+// How far the client is with its callbacks is no record: its ring may be full, of commands that wait for one of them.
+std::size_t ClientSession::EndCallbacks() {
+  const std::uint64_t head = channel_.callbacks().head.load(std::memory_order_acquire);  // pairs with the client's store
+  const std::uint64_t count = head - callback_head_;
+  if (count == 0 || !broken_.empty()) return 0;
+  if (count > handed_callbacks_.size()) {
+    Break("a callback ends that did not run");
+    return 0;
+  }
+  callback_head_ = head;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto [stream, sequence] = handed_callbacks_.front();
+    handed_callbacks_.pop_front();
+    StreamQueue& queue = streams_.at(stream);
+    if (!queue.awaits_callback || sequence != queue.dispatched) continue;  // dropped meanwhile
+    queue.awaits_callback = false;
+    Complete(stream, sequence);
   }
   return count;
 }
@@ -86,10 +108,11 @@ void ClientSession::Announce() {
 
 bool ClientSession::PostCallback(std::uint32_t stream) {
   ipc::CallbackQueue& callbacks = channel_.callbacks();
-  if (callback_tail_ - callbacks.head.load(std::memory_order_acquire) >= ipc::kCallbackQueueEntries) return false;
+  if (handed_callbacks_.size() >= ipc::kCallbackQueueEntries) return false;
   const Command command = streams_.TakeHead(stream);
   streams_.at(stream).awaits_callback = true;
   callbacks.entries[callback_tail_ % ipc::kCallbackQueueEntries] = {command.callback, command.sequence, stream, 0};
+  handed_callbacks_.push_back({stream, command.sequence});
   callbacks.tail.store(++callback_tail_, std::memory_order_release);
   has_news_ = true;
   return true;
@@ -101,7 +124,6 @@ void ClientSession::DropWaiting() {
     tenant_->pending_commands -= queue.waiting.size();
     // Nobody will run it any more.
     if (queue.awaits_callback) tenant_->pending_commands -= queue.dispatched - queue.completed;
-    if (queue.awaits_callback) queue.completed = queue.dispatched;
   }
   streams_.DropWaiting();
 }
@@ -125,6 +147,7 @@ std::byte* ClientSession::Staging(std::uint64_t offset, std::uint64_t size_bytes
 
 void ClientSession::EnqueueCommand(Command command) {
   command.arrival = (*arrivals_)++;
+  command.record_bytes = record_.size();
   if (!streams_.Enqueue(std::move(command))) return Break("a command is out of its stream's order");
   ++tenant_->pending_commands;
 }
@@ -269,14 +292,6 @@ void ClientSession::On(const ipc::HostCallback& message) {
   command.kind = Command::Kind::kCallback;
   command.callback = message.callback;
   EnqueueCommand(std::move(command));
-}
-
-void ClientSession::On(const ipc::CallbackDone& message) {
-  if (message.stream >= ipc::kMaxStreams) return Break("a callback's stream does not exist");
-  StreamQueue& queue = streams_.at(message.stream);
-  if (!queue.awaits_callback || message.sequence != queue.dispatched) return Break("a callback ends that did not run");
-  queue.awaits_callback = false;
-  Complete(message.stream, message.sequence);
 }
 
 void ClientSession::On(const ipc::RecordTime& message) {

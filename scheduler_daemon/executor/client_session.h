@@ -12,6 +12,7 @@
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_SESSION_H_
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -39,7 +40,8 @@ class ClientSession {
                 std::shared_ptr<Tenant> tenant);
   ~ClientSession();  // after the client's last command is done
 
-  // Reads up to `limit` records. Returns how many there were.
+  // Reads which callbacks have run, and up to `limit` records, as long as there is room for what they ask for. Returns how
+  // many there were.
   std::size_t Poll(std::size_t limit, std::uint64_t& arrivals);
 
   // Set once: why the client has to end, empty while it is well.
@@ -74,7 +76,6 @@ class ClientSession {
   void On(const ipc::Memset& message);
   void On(const ipc::WaitForSequence& message);
   void On(const ipc::HostCallback& message);
-  void On(const ipc::CallbackDone& message);
   void On(const ipc::RecordTime& message);
   void On(const ipc::EventDestroy& message);
   void On(const ipc::FreeInOrder& message);
@@ -84,7 +85,9 @@ class ClientSession {
   template <typename Call>
   void OnCall(std::uint32_t slot, const Call& call) {
     if (slot >= ipc::kReplySlots) return Break("a call names a reply slot that does not exist");
-    if (worker_.queued() > kMaxQueuedCalls) return Break("more calls wait than there are reply slots");
+    if (worker_.queued() > kMaxQueuedCalls || parked_calls_ >= ipc::kReplySlots) {
+      return Break("more calls wait than there are reply slots");
+    }
     auto job = [this, slot, call] {
       typename ipc::ReplyOf<Call>::Type reply;
       const CUresult result = objects_.Handle(call, reply);
@@ -93,13 +96,22 @@ class ClientSession {
       Answer(slot, result, payload);
     };
     if (TakesAway(call)) {
-      streams_.WhenDone([this, job] { worker_.Post(job); });
+      ++parked_calls_;
+      streams_.WhenDone([this, job] {
+        --parked_calls_;
+        worker_.Post(job);
+      });
     } else {
       worker_.Post(job);
     }
   }
 
  private:
+  // What a client may have waiting in software. Beyond it its ring is not read, and when that is full its threads wait: so
+  // a client that posts faster than its work gets done costs no more than this. The driver itself stops a thread at about
+  // a thousand commands in a stream's hardware queue, of which there are 32: programs that run there run here.
+  static constexpr std::size_t kMaxWaitingCommands = 1 << 16;
+  static constexpr std::uint64_t kMaxWaitingBytes = 64 << 20;
   // Answers and frees in stream order. Each call holds a reply slot until it is answered.
   static constexpr std::size_t kMaxQueuedCalls = 1 << 16;
 
@@ -117,6 +129,10 @@ class ClientSession {
   }
 
   void Break(std::string reason);
+  bool HasRoom() const {
+    return streams_.waiting_commands() < kMaxWaitingCommands && streams_.waiting_bytes() < kMaxWaitingBytes;
+  }
+  std::size_t EndCallbacks();
   void Answer(std::uint32_t slot, CUresult result, const std::vector<std::byte>& payload);
   // Queues a GPU command; a failed check of its arguments (`valid` false) makes it an asynchronous error.
   void Enqueue(std::uint32_t stream, std::uint64_t sequence, bool valid, std::function<CUresult(CUstream)> issue);
@@ -135,7 +151,11 @@ class ClientSession {
   std::string broken_;
   std::uint64_t* arrivals_ = nullptr;  // valid during Poll
   bool has_news_ = false;
-  std::uint64_t callback_tail_ = 0;    // ours; the shared one is for the client
+  // Ours; the shared ones are for the client. Between them are the callbacks that it was handed and has not run.
+  std::uint64_t callback_tail_ = 0;
+  std::uint64_t callback_head_ = 0;
+  std::deque<Dependency> handed_callbacks_;
+  std::size_t parked_calls_ = 0;  // until what was read before them is done
   std::vector<std::byte> record_;
   std::atomic<bool> ready_{false};
   Worker worker_;  // last: its thread uses everything above

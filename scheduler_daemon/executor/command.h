@@ -28,9 +28,15 @@ struct Command {
   std::uint64_t arrival = 0;   // counts all commands of all clients
   Kind kind = Kind::kGpu;
   std::uint64_t callback = 0;  // of kCallback
+  std::uint64_t record_bytes = 0;  // what it came in: about what `issue` keeps
   std::vector<Dependency> dependencies;
   std::function<CUresult(CUstream)> issue;  // on the dispatching thread; must not wait
-  std::function<void()> on_completed;       // on the dispatching thread, may be empty; must not wait
+  std::function<void()> on_completed;       // on the dispatching thread, may be empty; must not wait. Also if it is dropped
+
+  // What it costs while it waits.
+  std::uint64_t memory_bytes() const {
+    return sizeof(Command) + record_bytes + dependencies.size() * sizeof(Dependency);
+  }
 };
 
 }  // namespace paella::scheduler_daemon

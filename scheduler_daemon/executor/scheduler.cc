@@ -131,6 +131,7 @@ bool Scheduler::DispatchSoftwareHead(Client& client, std::uint32_t stream, std::
   if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind == Command::Kind::kGpu) return false;
   if (queue.waiting.front().kind == Command::Kind::kCallback) return session.PostCallback(stream);
   if (queue.in_flight() || !streams.Unfinished(queue.waiting.front()).empty()) {
+    if (IsFull(queue)) return false;
     if (!Bind(client, stream)) return false;
     IssueHead(client, stream, now_ns);
     return true;
@@ -149,7 +150,7 @@ void Scheduler::CollectReady() {
     for (const std::uint32_t stream : streams.active()) {
       const StreamQueue& queue = streams.at(stream);
       if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind != Command::Kind::kGpu) continue;
-      if (queue.dispatched - queue.completed >= kInFlightPerStream) continue;
+      if (IsFull(queue)) continue;
       ready_.push_back({session.identity().client, session.tenant().number, stream, queue.waiting.front().arrival});
       ready_clients_.push_back(client.get());
     }

@@ -29,7 +29,7 @@ class Scheduler {
  public:
   // Commands of all tenants on the GPU at once while more than one tenant has work.
   static constexpr std::size_t kInFlightWhenShared = 16;
-  // Of one stream, always: the driver blocks a thread that queues about a thousand.
+  // Of one stream, always: the driver blocks a thread that queues about a thousand, marks among them.
   static constexpr std::uint64_t kInFlightPerStream = 256;
 
   Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<Policy> policy)
@@ -96,6 +96,7 @@ class Scheduler {
   void CountInFlight(Client& client, std::uint64_t count, std::uint64_t now_ns);
   void CountDone(Client& client, std::uint64_t count, std::uint64_t now_ns);
   bool IsShared() const;
+  static bool IsFull(const StreamQueue& queue) { return queue.dispatched - queue.completed >= kInFlightPerStream; }
   // Once streams share hardware queues, a wait in one of them could stand before what it waits for.
   StreamTable::Waiter WhoWaits() const {
     return gpu_streams_.OneQueueEach() ? StreamTable::Waiter::kGpu : StreamTable::Waiter::kSoftware;

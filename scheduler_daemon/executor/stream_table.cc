@@ -53,6 +53,8 @@ bool StreamTable::Enqueue(Command command) {
   AddLegacyRules(command);
   if (queue.idle()) active_.push_back(command.stream);
   ++queue.enqueued;
+  ++waiting_commands_;
+  waiting_bytes_ += command.memory_bytes();
   queue.waiting.push_back(std::move(command));
   return true;
 }
@@ -86,6 +88,8 @@ Command StreamTable::TakeHead(std::uint32_t stream) {
   StreamQueue& queue = streams_[stream];
   Command command = std::move(queue.waiting.front());
   queue.waiting.pop_front();
+  --waiting_commands_;
+  waiting_bytes_ -= command.memory_bytes();
   queue.dispatched = command.sequence;
   if (command.on_completed) queue.on_completed.emplace(command.sequence, std::move(command.on_completed));
   return command;
@@ -113,16 +117,33 @@ void StreamTable::WhenDone(std::function<void()> job) {
   }
 }
 
+void StreamTable::DropWaitingOf(StreamQueue& queue, std::vector<std::function<void()>>& jobs) {
+  if (queue.awaits_callback) queue.completed = queue.dispatched;
+  queue.awaits_callback = false;
+  for (auto job = queue.on_completed.upper_bound(queue.dispatched); job != queue.on_completed.end();) {
+    auto late = queue.on_completed.extract(job++);
+    late.key() = queue.dispatched;
+    queue.on_completed.insert(std::move(late));
+  }
+  for (Command& command : queue.waiting) {
+    waiting_bytes_ -= command.memory_bytes();
+    if (command.on_completed) jobs.push_back(std::move(command.on_completed));
+  }
+  waiting_commands_ -= queue.waiting.size();
+  queue.waiting.clear();
+  queue.enqueued = queue.dispatched;
+}
+
 void StreamTable::DropWaiting() {
   const std::vector<std::uint32_t> streams = active_;
-  for (const std::uint32_t stream : streams) {
-    StreamQueue& queue = streams_[stream];
-    queue.waiting.clear();
-    queue.on_completed.erase(queue.on_completed.upper_bound(queue.dispatched), queue.on_completed.end());
-    queue.awaits_callback = false;
-    queue.enqueued = queue.dispatched;
-    if (queue.idle()) std::erase(active_, stream);
-  }
+  std::vector<std::function<void()>> jobs;
+  for (const std::uint32_t stream : streams) DropWaitingOf(streams_[stream], jobs);
+  for (const std::uint32_t stream : streams) Complete(stream, streams_[stream].completed);  // runs what is due now
+  if (jobs.empty()) return;
+  // The dropped commands may have waited for any stream: what they were to free can be in use in each.
+  WhenDone([ends = std::move(jobs)] {
+    for (const auto& end : ends) end();
+  });
 }
 
 }  // namespace paella::scheduler_daemon

@@ -65,11 +65,16 @@ class StreamTable {
   // Everything of the stream up to `sequence` is done (more than was dispatched is cut off).
   void Complete(std::uint32_t stream, std::uint64_t sequence);
 
-  // Runs `job` once all that is enqueued now is done: at once if nothing is. Never, if the work is dropped instead.
+  // Runs `job` once all that is enqueued now is done or was dropped: at once if nothing is.
   void WhenDone(std::function<void()> job);
 
-  // Drops what was not dispatched, in all streams: the client is going away.
+  // Drops what was not dispatched, in all streams: nobody wants it any more. What waited for its end waits for the end of
+  // what was dispatched; a callback that the client has not ended counts as done.
   void DropWaiting();
+
+  // Of all streams: commands that were not dispatched, and the memory that they cost.
+  std::size_t waiting_commands() const { return waiting_commands_; }
+  std::uint64_t waiting_bytes() const { return waiting_bytes_; }
 
   StreamQueue& at(std::uint32_t stream) { return streams_[stream]; }
   const StreamQueue& at(std::uint32_t stream) const { return streams_[stream]; }
@@ -80,9 +85,13 @@ class StreamTable {
  private:
   bool Exists(std::uint32_t stream) const;
   void AddLegacyRules(Command& command) const;
+  // Adds what the dropped commands would have run at their end to `jobs`.
+  void DropWaitingOf(StreamQueue& queue, std::vector<std::function<void()>>& jobs);
 
   std::vector<StreamQueue> streams_;
   std::vector<std::uint32_t> active_;
+  std::size_t waiting_commands_ = 0;
+  std::uint64_t waiting_bytes_ = 0;
 };
 
 }  // namespace paella::scheduler_daemon

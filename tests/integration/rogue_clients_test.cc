@@ -169,9 +169,15 @@ const Misdeed kRecords[] = {
        rogue.Post(destroy);
      }},
     {"CallbackThatDidNotRun", "a callback ends that did not run",
-     [](RogueClient& rogue) { rogue.Post(InOrder<ipc::CallbackDone>()); }},
-    {"CallbackOfAStreamBeyondAll", "a callback's stream does not exist",
-     [](RogueClient& rogue) { rogue.Post(InOrder<ipc::CallbackDone>(ipc::kMaxStreams)); }},
+     [](RogueClient& rogue) {
+       rogue.channel().callbacks().head.store(1);
+       rogue.RingDoorbell();
+     }},
+    {"CallbackThatDidNotRunYet", "a callback ends that did not run",
+     [](RogueClient& rogue) {
+       rogue.channel().callbacks().head.store(2);
+       rogue.Post(InOrder<ipc::HostCallback>());
+     }},
     {"FloodOfUploads", "it uploads more than the daemon keeps", FloodWithUploads},
     {"OversizedUpload", "it uploads more than the daemon keeps",
      [](RogueClient& rogue) {

@@ -151,19 +151,30 @@ void FakeDaemon::Serve() {
       usleep(1000);
       continue;
     }
+    if (CompleteCallbacks()) continue;
     if (reader.Read(kind, payload) == ipc::ReadStatus::kRecord) {
       if (!ipc::DispatchRecord(kind, payload, *this)) Fail(999);
       continue;
     }
     std::atomic<std::uint32_t>& sleeps = channel_.header().daemon_sleeps;
     sleeps.exchange(1, std::memory_order_acq_rel);  // pairs with Submission::RingDoorbell
-    if (!reader.HasRecord()) {
+    if (!reader.HasRecord() && !CompleteCallbacks()) {
       pollfd bell{doorbell_.get(), POLLIN, 0};
       std::uint64_t rings;
       if (poll(&bell, 1, 10) == 1 && read(doorbell_.get(), &rings, sizeof rings) < 0) return;
     }
     sleeps.store(0, std::memory_order_relaxed);
   }
+}
+
+bool FakeDaemon::CompleteCallbacks() {
+  const ipc::CallbackQueue& queue = channel_.callbacks();
+  const std::uint64_t have_run = queue.head.load(std::memory_order_acquire);
+  const bool any = callbacks_completed_ != have_run;
+  for (; callbacks_completed_ != have_run; ++callbacks_completed_) {
+    Complete(queue.entries[callbacks_completed_ % ipc::kCallbackQueueEntries]);
+  }
+  return any;
 }
 
 std::byte* FakeDaemon::Memory(std::uint64_t address) {

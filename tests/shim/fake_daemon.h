@@ -53,7 +53,6 @@ class FakeDaemon {
   void On(const ipc::Memset& m);
   void On(const ipc::WaitForSequence& m) { Complete(m); }
   void On(const ipc::HostCallback& m);
-  void On(const ipc::CallbackDone& m) { Complete(m); }
   void On(const ipc::RecordTime& m) { Complete(m); }
   void On(const ipc::EventDestroy&) {}
   void On(const ipc::FreeInOrder& m) { Complete(m); }
@@ -82,6 +81,7 @@ class FakeDaemon {
  private:
   void Run();
   void Serve();
+  bool CompleteCallbacks();  // that have run; false if none has
   bool Greet();
   std::byte* Memory(std::uint64_t address);
   template <typename Message>
@@ -108,6 +108,7 @@ class FakeDaemon {
   ipc::Fd doorbell_;
   ipc::Mapping channel_memory_, arena_;
   ipc::Channel channel_;
+  std::uint64_t callbacks_completed_ = 0;
   std::vector<std::byte> device_;
   std::uint64_t next_device_, next_host_, next_library_ = 1;
   std::map<std::uint64_t, std::size_t> uploads_;

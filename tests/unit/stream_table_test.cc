@@ -101,5 +101,88 @@ TEST_F(StreamTableTest, WhatWasNotDispatchedIsDropped) {
   EXPECT_TRUE(table_.idle());
 }
 
+// Such a call was never answered once: its job went with the commands that it waited for.
+TEST_F(StreamTableTest, WhatWaitsForDroppedCommandsWaitsForWhatIsInFlight) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  ASSERT_TRUE(table_.Create(2, false, 0));
+  ASSERT_TRUE(Put(1, 1));
+  ASSERT_TRUE(Put(1, 2));
+  ASSERT_TRUE(Put(2, 1));
+  table_.TakeHead(1);
+  int calls = 0;
+  table_.WhenDone([&] { ++calls; });
+  table_.DropWaiting();
+  EXPECT_EQ(calls, 0);
+  table_.Complete(1, 1);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(StreamTableTest, WhatWaitsForDroppedCommandsGoesOnAtOnceIfNothingIsInFlight) {
+  ASSERT_TRUE(Put(0, 1));
+  ASSERT_TRUE(Put(0, 2));
+  int calls = 0;
+  table_.WhenDone([&] { ++calls; });
+  table_.DropWaiting();
+  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(table_.idle());
+}
+
+TEST_F(StreamTableTest, ACallbackThatDoesNotEndHoldsNothingThatWasDropped) {
+  ASSERT_TRUE(Put(0, 1, {}, Command::Kind::kCallback));
+  table_.TakeHead(0);
+  table_.at(0).awaits_callback = true;
+  int calls = 0;
+  table_.WhenDone([&] { ++calls; });
+  table_.DropWaiting();
+  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(table_.idle());
+}
+
+// A command that was to free memory of any stream frees it though it is dropped, and not under a kernel.
+TEST_F(StreamTableTest, TheEndOfADroppedCommandComesWhenAllStreamsAreDone) {
+  ASSERT_TRUE(table_.Create(1, false, 0));
+  ASSERT_TRUE(Put(1, 1));
+  table_.TakeHead(1);
+  int ends = 0;
+  Command free;
+  free.sequence = 1;
+  free.kind = Command::Kind::kMarker;
+  free.dependencies = {{1, 1}};
+  free.on_completed = [&] { ++ends; };
+  ASSERT_TRUE(table_.Enqueue(std::move(free)));
+  table_.DropWaiting();
+  EXPECT_EQ(ends, 0);
+  table_.Complete(1, 1);
+  EXPECT_EQ(ends, 1);
+}
+
+TEST_F(StreamTableTest, ADestroyedStreamsNumberComesBackWhenItsCommandsAreDropped) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  ASSERT_TRUE(Put(1, 1));
+  ASSERT_TRUE(table_.Destroy(1));
+  table_.DropWaiting();
+  EXPECT_TRUE(table_.Create(1, true, 0));
+}
+
+TEST_F(StreamTableTest, CountsWhatWaits) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  EXPECT_EQ(table_.waiting_commands(), 0u);
+  Command big;
+  big.stream = 1;
+  big.sequence = 1;
+  constexpr std::uint64_t kRecordBytes = 30'000;
+  big.record_bytes = kRecordBytes;
+  ASSERT_TRUE(table_.Enqueue(std::move(big)));
+  ASSERT_TRUE(Put(0, 1));
+  EXPECT_EQ(table_.waiting_commands(), 2u);
+  EXPECT_GE(table_.waiting_bytes(), kRecordBytes + 2 * sizeof(Command) + sizeof(Dependency));
+  table_.TakeHead(1);
+  EXPECT_EQ(table_.waiting_commands(), 1u);
+  EXPECT_LT(table_.waiting_bytes(), kRecordBytes);
+  table_.DropWaiting();
+  EXPECT_EQ(table_.waiting_commands(), 0u);
+  EXPECT_EQ(table_.waiting_bytes(), 0u);
+}
+
 }  // namespace
 }  // namespace paella::scheduler_daemon

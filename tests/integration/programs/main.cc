@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
       {"memory", Memory},                  {"out_of_memory", OutOfMemory},
       {"illegal_address", IllegalAddress}, {"neighbour", Neighbour},
       {"hold", Hold},                      {"stop_at", StopAt},
-      {"as_nobody", AsNobody},
+      {"as_nobody", AsNobody},             {"backlog", Backlog},
   };
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || !scenarios.contains(words[0])) examples::Fail(examples::kExitUsage, "name a scenario");

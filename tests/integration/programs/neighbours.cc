@@ -71,6 +71,29 @@ int Hold(Arguments) {
   }
 }
 
+// More commands than anybody keeps for a program, behind a host function that returns when the test writes a line.
+int Backlog(Arguments) {
+  constexpr unsigned kCommands = 90'000;
+  const examples::Gpu gpu(integration_client_kernels);
+  const examples::DeviceBuffer values(kBytes);
+  const Stream stream(CU_STREAM_NON_BLOCKING);
+  const auto wait_for_the_test = [](void*) {
+    Say("in-callback");
+    char line = 0;
+    while (line != '\n' && read(STDIN_FILENO, &line, 1) == 1) continue;
+  };
+  Check(cuLaunchHostFunc(stream, wait_for_the_test, nullptr), "cuLaunchHostFunc");
+  for (unsigned i = 1; i <= kCommands; ++i) {
+    Check(cuMemsetD32Async(values.address(), i, kCount, stream), "cuMemsetD32Async");
+  }
+  Say("posted");
+  stream.Synchronize();
+  std::vector<unsigned> host(kCount);
+  Check(cuMemcpyDtoH(host.data(), values.address(), kBytes), "cuMemcpyDtoH");
+  for (const unsigned value : host) Expect(value == kCommands, "what the last of many commands wrote");
+  return 0;
+}
+
 // The test names the point; whatever was asked for before it is in flight or waits when the test kills the program.
 int StopAt(Arguments arguments) {
   const std::string point = arguments.empty() ? "" : arguments[0];

@@ -28,6 +28,7 @@ int Memory(Arguments);
 int OutOfMemory(Arguments);
 int IllegalAddress(Arguments);
 int AsNobody(Arguments);
+int Backlog(Arguments);
 int Neighbour(Arguments);
 int Hold(Arguments);
 int StopAt(Arguments);
