@@ -1,7 +1,9 @@
 #include "ipc/socket_path.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
@@ -20,6 +22,8 @@ std::string FirstOrdinal(const char* visible_devices) {
   return std::string(visible_devices, digits);
 }
 
+std::string TemporaryFolder(uid_t uid) { return "/tmp/paella-" + std::to_string(uid); }
+
 }  // namespace
 
 SocketEnvironment SocketEnvironment::OfThisProcess() {
@@ -30,8 +34,26 @@ std::vector<std::string> CandidateSocketPaths(const SocketEnvironment& environme
   if (IsSet(environment.paella_socket)) return {environment.paella_socket + suffix};
   const std::string name = "/gpu" + FirstOrdinal(environment.cuda_visible_devices) + ".sock" + suffix;
   const std::string own = IsSet(environment.xdg_runtime_dir) ? std::string(environment.xdg_runtime_dir) + "/paella"
-                                                             : "/tmp/paella-" + std::to_string(environment.uid);
+                                                             : TemporaryFolder(environment.uid);
   return {"/run/paella" + name, own + name};
+}
+
+bool IsInTemporaryFolder(const std::string& socket_path, uid_t uid) {
+  return socket_path.starts_with(TemporaryFolder(uid) + "/");
+}
+
+std::string WhyNotTrusted(const std::string& socket_path, uid_t uid) {
+  return IsInTemporaryFolder(socket_path, uid) ? WhyNotPrivate(TemporaryFolder(uid), uid) : "";
+}
+
+std::string WhyNotPrivate(const std::string& folder, uid_t uid) {
+  struct stat status;
+  if (lstat(folder.c_str(), &status) != 0) return errno == ENOENT ? "" : folder + ": " + std::strerror(errno);
+  if (!S_ISDIR(status.st_mode)) return folder + " is no folder";
+  if (status.st_uid != uid) return folder + " belongs to another user";
+  constexpr mode_t kAllBits = 07777, kPrivate = 0700;
+  if ((status.st_mode & kAllBits) != kPrivate) return folder + " is not private: its mode must be 0700";
+  return "";
 }
 
 }  // namespace paella::ipc

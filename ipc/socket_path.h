@@ -2,6 +2,9 @@
 //
 //   PAELLA_SOCKET, if set, else gpu<ordinal>.sock in /run/paella, in $XDG_RUNTIME_DIR/paella, or in /tmp/paella-<uid>
 //   if there is no XDG_RUNTIME_DIR. The ordinal is the first entry of CUDA_VISIBLE_DEVICES, if that is a number, else 0.
+//
+// Anybody may make a folder in /tmp, under any name. So one in there is used by both sides only if it is the user's own
+// and nobody else can look into it.
 #ifndef PAELLA_IPC_SOCKET_PATH_H_
 #define PAELLA_IPC_SOCKET_PATH_H_
 
@@ -24,6 +27,15 @@ struct SocketEnvironment {
 
 // `suffix` tells a daemon's sockets apart: "" for clients. In the order to try; never empty.
 std::vector<std::string> CandidateSocketPaths(const SocketEnvironment& environment, const std::string& suffix = "");
+
+// Whether the socket's folder is the user's in /tmp.
+bool IsInTemporaryFolder(const std::string& socket_path, uid_t uid);
+
+// Why nobody should connect or listen at a candidate: "" if its folder may be trusted, or is missing.
+std::string WhyNotTrusted(const std::string& socket_path, uid_t uid);
+
+// Why a folder is not one of `uid` alone (0700, no link): "" if it is, or is missing.
+std::string WhyNotPrivate(const std::string& folder, uid_t uid);
 
 }  // namespace paella::ipc
 

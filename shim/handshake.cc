@@ -31,7 +31,13 @@ std::string TenantName(const std::string& program) {
 }
 
 std::optional<ipc::ControlSocket> ConnectToAny(std::string& path, std::string& reason) {
-  for (const std::string& candidate : ipc::CandidateSocketPaths(ipc::SocketEnvironment::OfThisProcess())) {
+  const auto environment = ipc::SocketEnvironment::OfThisProcess();
+  for (const std::string& candidate : ipc::CandidateSocketPaths(environment)) {
+    if (const std::string why_not = ipc::WhyNotTrusted(candidate, environment.uid); !why_not.empty()) {
+      path = candidate;
+      reason = why_not;
+      continue;
+    }
     auto socket = ipc::ControlSocket::Connect(candidate);
     const int error = errno;
     // Of several that fail, the one that exists tells more.

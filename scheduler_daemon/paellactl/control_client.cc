@@ -1,11 +1,14 @@
 #include "scheduler_daemon/paellactl/control_client.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
 
 #include "ipc/control_socket.h"
+#include "ipc/socket_path.h"
 
 namespace paella::paellactl {
 namespace {
@@ -38,6 +41,10 @@ std::string NoSocket(const std::vector<std::string>& paths) {
 std::optional<ipc::ControlSocket> ConnectToAny(const std::vector<std::string>& paths, Clock::time_point end,
                                                std::string& path, std::string& error) {
   for (const std::string& candidate : paths) {
+    if (const std::string why_not = ipc::WhyNotTrusted(candidate, getuid()); !why_not.empty()) {
+      if (error.empty()) error = candidate + ": " + why_not;
+      continue;
+    }
     auto socket = ipc::ControlSocket::Connect(candidate, Until(end));
     const int reason = errno;
     if (socket) {

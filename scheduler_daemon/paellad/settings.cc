@@ -218,13 +218,13 @@ bool ChooseSockets(Settings& settings, std::string& error) {
     environment.cuda_visible_devices = ordinal.c_str();
     for (const std::string& candidate : ipc::CandidateSocketPaths(environment)) {
       const auto folder = std::filesystem::path(candidate).parent_path();
-      std::error_code ignored;
-      std::filesystem::create_directory(folder, ignored);
-      if (access(folder.c_str(), W_OK | X_OK) == 0) {
+      mkdir(folder.c_str(), ipc::IsInTemporaryFolder(candidate, environment.uid) ? 0700 : 0777);
+      const bool may_write = access(folder.c_str(), W_OK | X_OK) == 0;
+      error = may_write ? ipc::WhyNotTrusted(candidate, environment.uid) : folder.string() + ": " + std::strerror(errno);
+      if (error.empty()) {
         settings.socket = candidate;
         break;
       }
-      error = folder.string() + ": " + std::strerror(errno);
     }
     if (settings.socket.empty()) return false;
   }
