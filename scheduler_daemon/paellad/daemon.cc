@@ -105,7 +105,7 @@ std::chrono::milliseconds Daemon::LongestWait() const {
 std::vector<pollfd> Daemon::Descriptors() const {
   std::vector<pollfd> polled;
   const auto add = [&](int fd) { polled.push_back({fd, POLLIN, 0}); };
-  for (const int fd : {signals_, executor_.fd(), listener_.get(), control_listener_.get()}) {
+  for (const int fd : {signals_, executor_.fd(), executor_.ending_fd(), listener_.get(), control_listener_.get()}) {
     if (fd >= 0) add(fd);
   }
   for (const auto& guest : guests_) add(guest->socket.fd());

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,12 +17,15 @@ constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{30'000};
 constexpr int kPacketsPerTurn = 256;  // so that a busy executor does not keep clients waiting
 constexpr std::chrono::seconds kStopTimeout{5};
+constexpr std::chrono::seconds kEndTimeout{10};  // of one that was killed: the driver gives its memory back first
 
 }  // namespace
 
 void ExecutorSupervisor::Tend(Clock::time_point now) {
   Reap();
-  if (!process_ && now >= next_start_) Start(now);
+  if (process_ || now < next_start_ || (!ending_.empty() && now < latest_end_)) return;
+  if (!ending_.empty()) spdlog::error("the executor, process {}, does not end: the next one starts beside it", ending_[0].pid);
+  Start(now);
 }
 
 void ExecutorSupervisor::Start(Clock::time_point now) {
@@ -130,7 +134,7 @@ void ExecutorSupervisor::OnEnd(Clock::time_point now) {
   const bool was_ready = device_.has_value();
   spdlog::warn("the executor, process {}, has ended{}", process_->pid, was_ready ? "" : " before it was ready");
   kill(process_->pid, SIGKILL);  // a closed socket is as good as dead, and two must not share the GPU
-  ending_.push_back(process_->pid);
+  AwaitEnd(process_->pid, now);
   process_.reset();
   device_.reset();
   ahead_.reset();
@@ -143,6 +147,11 @@ void ExecutorSupervisor::OnEnd(Clock::time_point now) {
   listener_.OnExecutorGone();
 }
 
+void ExecutorSupervisor::AwaitEnd(pid_t pid, Clock::time_point now) {
+  ending_.push_back({pid, ipc::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)))});
+  latest_end_ = now + kEndTimeout;
+}
+
 void ExecutorSupervisor::SetPolicy(const std::string& name) {
   policy_ = name;
   ipc::SetPolicy message;
@@ -151,7 +160,8 @@ void ExecutorSupervisor::SetPolicy(const std::string& name) {
 }
 
 void ExecutorSupervisor::Reap() {
-  std::erase_if(ending_, [](pid_t pid) {
+  std::erase_if(ending_, [](const Ending& ending) {
+    const pid_t pid = ending.pid;
     int status = 0;
     if (waitpid(pid, &status, WNOHANG) != pid) return false;
     if (WIFEXITED(status)) {
@@ -166,7 +176,7 @@ void ExecutorSupervisor::Reap() {
 void ExecutorSupervisor::Stop() {
   if (process_) {
     process_->socket.Close();  // it sees that, and ends
-    ending_.push_back(process_->pid);
+    AwaitEnd(process_->pid, Clock::now());
     process_.reset();
     device_.reset();
   }
@@ -174,7 +184,7 @@ void ExecutorSupervisor::Stop() {
   for (bool killed = false; !ending_.empty(); Reap()) {
     if (Clock::now() > deadline) {
       if (std::exchange(killed, true)) break;
-      for (const pid_t pid : ending_) kill(pid, SIGKILL);
+      for (const Ending& ending : ending_) kill(ending.pid, SIGKILL);
     }
     constexpr std::chrono::milliseconds kStep{5};
     std::this_thread::sleep_for(kStep);

@@ -39,7 +39,8 @@ class ExecutorSupervisor {
   ~ExecutorSupervisor() { Stop(); }
   ExecutorSupervisor(const ExecutorSupervisor&) = delete;
 
-  // Starts the executor if there is none and its pause is over, and reaps those that ended. Call it in each turn.
+  // Reaps executors that ended, and starts one if there is none, its pause is over, and the one before it has let go of the
+  // GPU, which takes a while: two at once would need the memory of both. Call it in each turn.
   void Tend(Clock::time_point now);
   // Takes in what the executor has sent. Call it when fd() is readable.
   void Read(Clock::time_point now);
@@ -50,6 +51,8 @@ class ExecutorSupervisor {
   // Ends the executor and waits for it, for a bounded time.
   void Stop();
 
+  // Becomes readable when an executor is gone whose end Tend waits for; -1 if none is awaited.
+  int ending_fd() const { return ending_.empty() ? -1 : ending_.front().end.get(); }
   // The executor's socket; -1 while there is none.
   int fd() const { return process_ ? process_->socket.fd() : -1; }
   // What the GPU is, from when the executor is ready until it ends. Null: not now.
@@ -69,6 +72,12 @@ class ExecutorSupervisor {
   }
 
  private:
+  struct Ending {
+    pid_t pid;
+    ipc::Fd end;  // a pidfd
+  };
+
+  void AwaitEnd(pid_t pid, Clock::time_point now);
   void Start(Clock::time_point now);
   bool OnPacket(ipc::Packet& packet);
   void OnSlabRequest(const ipc::SlabRequest& request);
@@ -84,7 +93,8 @@ class ExecutorSupervisor {
   std::optional<ExecutorProcess> process_;
   std::optional<ipc::ExecutorReady> device_;
   std::optional<ipc::SlabRequest> ahead_;  // one: a later one means that nobody waits for the earlier any more
-  std::vector<pid_t> ending_;
+  std::vector<Ending> ending_;
+  Clock::time_point latest_end_{};  // then the next one starts all the same
   Clock::time_point next_start_{};
   std::chrono::milliseconds pause_{0};
   std::uint64_t starts_ = 0;

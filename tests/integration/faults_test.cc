@@ -1,6 +1,8 @@
 // The executor or paellad itself ends: every client learns it and ends, and what can serve on does.
 #include <signal.h>
 
+#include <cerrno>
+
 #include "tests/integration/support.h"
 
 namespace paella::integration {
@@ -55,6 +57,9 @@ TEST_F(Faults, ExecutorIsKilledAgainAndAgain) {
     ASSERT_GT(executor, 0);
     kill(executor, SIGKILL);
     ASSERT_TRUE(HasNewExecutor(executor));
+    // Reaped before its successor started: the two never shared the GPU.
+    EXPECT_EQ(kill(executor, 0), -1);
+    EXPECT_EQ(errno, ESRCH);
     executor = daemon_->executor_pid();
     ASSERT_TRUE(ServesNormalClients());
   }
