@@ -305,9 +305,10 @@ int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_by
   int status = kExecutorDone;
   if (scheduler_.failure() != CUDA_SUCCESS) {
     spdlog::error("executor: the context is lost: {}", driver_.ErrorName(scheduler_.failure()));
+    // paellad must know before the culprit does, or it hands us the program that comes next.
+    control_.Send(ipc::ExecutorFailing{});
     scheduler_.BlameInFlight();
-    // The driver takes its time to end this process. paellad must know before the culprit can, or it hands us the
-    // programs that come next.
+    // The driver takes its time to end this process.
     shutdown(control_.fd(), SHUT_RDWR);
     status = kExecutorGpuFault;
   }

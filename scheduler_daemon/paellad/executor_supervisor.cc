@@ -64,6 +64,7 @@ bool ExecutorSupervisor::OnPacket(ipc::Packet& packet) {
       pause_ = std::chrono::milliseconds(0);
       listener_.OnExecutorReady();
       return true;
+    case ipc::ExecutorFailing::kKind: is_failing_ = true; return true;
     case ipc::ClientFailed::kKind: {
       const auto message = packet.As<ipc::ClientFailed>();
       if (message) listener_.OnClientFailed(*message);
@@ -137,6 +138,7 @@ void ExecutorSupervisor::OnEnd(Clock::time_point now) {
   AwaitEnd(process_->pid, now);
   process_.reset();
   device_.reset();
+  is_failing_ = false;
   ahead_.reset();
   slabs_.ReleaseAll();
   if (!was_ready) {

@@ -55,8 +55,8 @@ class ExecutorSupervisor {
   int ending_fd() const { return ending_.empty() ? -1 : ending_.front().end.get(); }
   // The executor's socket; -1 while there is none.
   int fd() const { return process_ ? process_->socket.fd() : -1; }
-  // What the GPU is, from when the executor is ready until it ends. Null: not now.
-  const ipc::ExecutorReady* device() const { return device_ ? &*device_ : nullptr; }
+  // What the GPU is, from when the executor is ready until it fails or ends. Null: not now.
+  const ipc::ExecutorReady* device() const { return device_ && !is_failing_ ? &*device_ : nullptr; }
   pid_t pid() const { return process_ ? process_->pid : -1; }
   std::uint64_t restarts() const { return restarts_; }
   // Whether an executor ended before it was ever ready: at paellad's start that is an error of its set-up.
@@ -92,6 +92,7 @@ class ExecutorSupervisor {
   std::string policy_;
   std::optional<ExecutorProcess> process_;
   std::optional<ipc::ExecutorReady> device_;
+  bool is_failing_ = false;  // it said so, and will end
   std::optional<ipc::SlabRequest> ahead_;  // one: a later one means that nobody waits for the earlier any more
   std::vector<Ending> ending_;
   Clock::time_point latest_end_{};  // then the next one starts all the same
