@@ -129,7 +129,8 @@ unsigned Calibrate(const KernelTimer& timer, double microseconds) {
     shorter = longer;
     longer = timer.Microseconds(2 * count);
   }
-  const double microseconds_each = std::max((longer - shorter) / count, 1e-6);
+  // At least half of what the longer one shows: a pause in the shorter one must not make a kernel that never ends.
+  const double microseconds_each = std::max({(longer - shorter) / count, longer / (4.0 * count), 1e-6});
   const double launch = std::max(0.0, longer - 2 * count * microseconds_each);
   const double iterations = (microseconds - launch) / microseconds_each;
   return static_cast<unsigned>(std::clamp(iterations, 1.0, 4e9));

@@ -119,10 +119,11 @@ CUresult ClientObjects::Handle(const ipc::FreeHost& call, ipc::FreeHostReply&) {
 }
 
 CUresult ClientObjects::Handle(const ipc::MemoryInfo&, ipc::MemoryInfoReply& reply) {
+  std::size_t free = 0;
   std::size_t total = 0;
-  const CUresult result = driver_.cuDeviceTotalMem(&total, tenant_.memory.device());
+  const CUresult result = driver_.cuMemGetInfo(&free, &total);
   reply.total_bytes = total;
-  reply.free_bytes = total - std::min<std::uint64_t>(total, tenant_.memory.used_bytes());
+  reply.free_bytes = std::min<std::uint64_t>(total, tenant_.free_memory_bytes(free));
   return result;
 }
 

@@ -33,6 +33,8 @@ struct Tenant {
   TenantMemory memory;
   // Makes all tenants give back what they keep for later. No lock may be held.
   std::function<void()> reclaim_idle_memory = [] {};
+  // How much all tenants together can still allocate, where the driver sees `free_bytes`.
+  std::function<std::uint64_t(std::uint64_t free_bytes)> free_memory_bytes = [](std::uint64_t free) { return free; };
   // Commands read and not done, of all its clients: physical memory is unmapped only at 0.
   std::atomic<std::uint64_t> pending_commands{0};
   // Dispatching thread only.

@@ -5,12 +5,14 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -45,9 +47,11 @@ std::uint64_t NowNs() {
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
 }
 
+// Never waits, whatever the client does with the flags of its bell or with what has been rung.
 void ClearBell(const pollfd& bell) {
   std::uint64_t count = 0;
-  if ((bell.revents & POLLIN) != 0) [[maybe_unused]] const auto got = read(bell.fd, &count, sizeof count);
+  const iovec to{&count, sizeof count};
+  if ((bell.revents & POLLIN) != 0) [[maybe_unused]] const auto got = preadv2(bell.fd, &to, 1, -1, RWF_NOWAIT);
 }
 
 int ArchitectureMajor(const Driver& driver, CUdevice device) {
@@ -201,9 +205,13 @@ bool Executor::OnAttach(ipc::Packet& packet) {
     Refuse(client->client, "the executor cannot reserve the tenant's window: " + driver_.ErrorName(result));
     return true;
   }
-  auto session = std::make_shared<std::unique_ptr<ClientSession>>(std::make_unique<ClientSession>(
-      driver_, context_, modules_, *client, std::move(resources), std::move(tenant)));
-  Tell([this, session] { scheduler_.Add(std::move(*session)); });
+  try {
+    auto session = std::make_shared<std::unique_ptr<ClientSession>>(std::make_unique<ClientSession>(
+        driver_, context_, modules_, *client, std::move(resources), std::move(tenant)));
+    Tell([this, session] { scheduler_.Add(std::move(*session)); });
+  } catch (const std::system_error& error) {  // no thread for it
+    Refuse(client->client, std::string("the executor cannot start a thread for it: ") + error.what());
+  }
   return true;
 }
 
@@ -300,8 +308,12 @@ int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_by
     spdlog::error("executor: cannot make streams: {}", driver_.ErrorName(result));
     return kExecutorNoGpu;
   }
+  std::size_t free = 0;
+  std::size_t total = 0;
+  driver_.cuMemGetInfo(&free, &total);
+  tenants_.SetFreeAtStart(free);
+  std::thread listener([this] { Listen(); });  // before we are ready: who has no thread for it is not
   if (!control_.Send(device)) return kExecutorDone;
-  std::thread listener([this] { Listen(); });
   slabs_.Keep(ready_memory_bytes / TenantMemory::kSlabBytes);
   while (!stop_ && scheduler_.failure() == CUDA_SUCCESS) {
     RunInbox();

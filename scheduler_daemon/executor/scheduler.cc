@@ -141,12 +141,13 @@ bool Scheduler::DispatchSoftwareHead(Client& client, std::uint32_t stream, std::
   return true;
 }
 
-void Scheduler::CollectReady() {
+void Scheduler::CollectReady(bool only_of_idle_tenants) {
   ready_.clear();
   ready_clients_.clear();
   for (const auto& client : clients_) {
     ClientSession& session = *client->session;
     const StreamTable& streams = session.streams();
+    if (only_of_idle_tenants && session.tenant().in_flight != 0) continue;
     for (const std::uint32_t stream : streams.active()) {
       const StreamQueue& queue = streams.at(stream);
       if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind != Command::Kind::kGpu) continue;
@@ -162,8 +163,8 @@ bool Scheduler::Dispatch(std::uint64_t now_ns) {
   const bool shared = IsShared();
   while (failure_ == CUDA_SUCCESS) {
     any |= DispatchSoftware(now_ns);
-    CollectReady();
-    if (ready_.empty() || (shared && in_flight_ >= kInFlightWhenShared)) break;
+    CollectReady(shared && in_flight_ >= kInFlightWhenShared);
+    if (ready_.empty()) break;
     const std::size_t picked = ready_.size() == 1 ? 0 : policy_->Pick(ready_, now_ns);
     DispatchPicked(picked < ready_.size() ? picked : 0, now_ns);
     any = true;

@@ -27,7 +27,8 @@ bool IsFatal(CUresult result);
 
 class Scheduler {
  public:
-  // Commands of all tenants on the GPU at once while more than one tenant has work.
+  // Commands of all tenants on the GPU at once while more than one tenant has work. A tenant that has none there may
+  // always have one: nobody waits for another's kernels that never end as long as the hardware has room.
   static constexpr std::size_t kInFlightWhenShared = 16;
   // Of one stream, always: the driver blocks a thread that queues about a thousand, marks among them.
   static constexpr std::uint64_t kInFlightPerStream = 256;
@@ -84,7 +85,7 @@ class Scheduler {
   bool Dispatch(std::uint64_t now_ns);
   bool DispatchSoftware(std::uint64_t now_ns);
   bool DispatchSoftwareHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
-  void CollectReady();
+  void CollectReady(bool only_of_idle_tenants);
   void MarkAll();
   void DispatchPicked(std::size_t index, std::uint64_t now_ns);
   bool Bind(Client& client, std::uint32_t stream);

@@ -167,4 +167,9 @@ std::uint64_t TenantMemory::used_bytes() const {
   return used_bytes_;
 }
 
+std::uint64_t TenantMemory::idle_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return idle_bytes_;
+}
+
 }  // namespace paella::scheduler_daemon

@@ -61,6 +61,7 @@ class TenantMemory {
   void TrimIdle();
 
   std::uint64_t used_bytes() const;
+  std::uint64_t idle_bytes() const;  // of slabs that nothing is allocated in
   CUdevice device() const { return device_; }  // whose memory it is
 
  private:

@@ -6,6 +6,7 @@
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANTS_H_
 
 #include <cstddef>
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -37,6 +38,7 @@ class Tenants {
     tenant = std::make_shared<Tenant>(client.tenant, next_number_++, driver_, device_, slabs_,
                                       client.window_base, client.window_bytes);
     tenant->reclaim_idle_memory = [this] { TrimIdleMemory(); };
+    tenant->free_memory_bytes = [this](std::uint64_t free_bytes) { return FreeMemoryBytes(free_bytes); };
     result = tenant->memory.ReserveWindow();
     if (result == CUDA_SUCCESS) return tenant;
     tenants_.erase(client.tenant);
@@ -59,13 +61,27 @@ class Tenants {
     return {finished_.begin(), finished_.end()};
   }
 
+  // What was free before the first slab was made: once, at the start.
+  void SetFreeAtStart(std::uint64_t bytes) { free_at_start_bytes_ = bytes; }
+
+  // What nobody has allocated: what tenants keep idle goes to whoever needs it. By our own count, which is exact at once.
+  // What takes memory beside the tenants' allocations (code, programs without Paella) only the driver knows, and what it
+  // sees lags behind by the slabs that are just being made or given back.
+  std::uint64_t FreeMemoryBytes(std::uint64_t driver_free_bytes) {
+    constexpr std::uint64_t kOnTheirWayBytes = 4 * TenantMemory::kSlabBytes;
+    std::uint64_t used = 0;
+    std::uint64_t idle = slabs_.ready_bytes();
+    for (const auto& tenant : All()) {
+      used += tenant->memory.used_bytes();
+      idle += tenant->memory.idle_bytes();
+    }
+    Tidy();
+    return std::min(free_at_start_bytes_ - std::min(free_at_start_bytes_, used), driver_free_bytes + idle + kOnTheirWayBytes);
+  }
+
   // Of all tenants, and what is ready for the next one.
   void TrimIdleMemory() {
-    std::vector<std::shared_ptr<Tenant>> all;
-    {
-      const std::lock_guard lock(mutex_);
-      for (const auto& [name, tenant] : tenants_) all.push_back(tenant);
-    }
+    auto all = All();
     for (const auto& tenant : all) tenant->memory.TrimIdle();
     slabs_.GiveUp();
     all.clear();
@@ -73,6 +89,13 @@ class Tenants {
   }
 
  private:
+  std::vector<std::shared_ptr<Tenant>> All() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::shared_ptr<Tenant>> all;
+    for (const auto& [name, tenant] : tenants_) all.push_back(tenant);
+    return all;
+  }
+
   void Remember(const Tenant& tenant) {
     if (finished_.size() == kMaxFinished) finished_.pop_front();
     finished_.push_back({tenant.name, static_cast<double>(tenant.busy_ns.load()) * 1e-9});
@@ -81,6 +104,7 @@ class Tenants {
   const Driver& driver_;
   const CUdevice device_;
   SlabStock& slabs_;
+  std::uint64_t free_at_start_bytes_ = 0;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Tenant>> tenants_;
   std::uint32_t next_number_ = 0;
