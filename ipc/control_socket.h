@@ -91,6 +91,29 @@ class ControlSocket {
 // On failure returns an invalid descriptor and says why in `error`.
 Fd ListenAt(const std::string& path, mode_t mode, std::string& error);
 
+// A listening socket and its file, which go together. The file is removed while the socket still listens: from then on
+// a daemon that starts at `path` makes its own, and that one is left alone.
+class Listener {
+ public:
+  Listener() = default;
+  // As ListenAt.
+  Listener(const std::string& path, mode_t mode, std::string& error);
+  Listener(Listener&& other) noexcept = default;
+  Listener& operator=(Listener&& other) noexcept;
+  ~Listener() { Close(); }
+
+  int fd() const { return fd_.get(); }
+  bool valid() const { return fd_.valid(); }
+  void Close();
+
+ private:
+  Fd fd_;
+  std::string path_;
+  // Of the file that ListenAt made: whether what is at `path_` later is still that.
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+
 }  // namespace paella::ipc
 
 #endif  // PAELLA_IPC_CONTROL_SOCKET_H_

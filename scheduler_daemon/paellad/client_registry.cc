@@ -104,7 +104,9 @@ std::string ClientRegistry::Attach(ConnectedClient& client, const AddressPlan::P
   const ipc::Fd doorbell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (channel.valid()) client.channel = ipc::Mapping::Shared(channel.get(), ipc::kChannelBytes);
   if (!client.channel.valid() || !arena.valid() || !doorbell.valid()) {
-    return std::string("the daemon has no memory for a channel: ") + std::strerror(errno);
+    const int reason = errno;
+    return std::string("the daemon has no memory for a channel: ") + std::strerror(reason) +
+           (reason == EFBIG ? " (its limit of file sizes, ulimit -f, counts for shared memory too)" : "");
   }
   ipc::ClientAttach attach;
   attach.client = client.number;

@@ -133,6 +133,31 @@ TEST_F(ControlSocketTest, SomebodyElsesFilesStay) {
   EXPECT_EQ(lstat(path_.c_str(), &status), 0);
 }
 
+TEST_F(ControlSocketTest, AListenerTakesItsFileAlong) {
+  Listener listener(path_, 0600, error_);
+  ASSERT_TRUE(listener.valid()) << error_;
+  EXPECT_TRUE(ControlSocket::Connect(path_));
+  listener.Close();
+  EXPECT_FALSE(listener.valid());
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ControlSocketTest, AListenerLeavesTheFileOfItsSuccessor) {
+  Listener first(path_, 0600, error_);
+  ASSERT_TRUE(first.valid()) << error_;
+  unlink(path_.c_str());
+  const Listener second(path_, 0600, error_);
+  ASSERT_TRUE(second.valid()) << error_;
+  first.Close();
+  EXPECT_TRUE(ControlSocket::Connect(path_));
+}
+
+TEST_F(ControlSocketTest, AListenerThatCouldNotListenLeavesTheFileOfTheOneThatDoes) {
+  const Listener first(path_, 0600, error_);
+  { const Listener second(path_, 0600, error_); }
+  EXPECT_TRUE(ControlSocket::Connect(path_));
+}
+
 TEST_F(ControlSocketTest, TheSocketHasItsModeWhateverTheUmask) {
   const mode_t mask = umask(0077);
   const Fd listener = ListenAt(path_, 0666, error_);
