@@ -35,6 +35,17 @@ struct Packet {
     if (kind != Message::kKind || !message.Decode(payload)) return std::nullopt;
     return message;
   }
+
+  // As As(), of a message that was sent with SendText.
+  template <typename Message>
+  std::optional<Message> AsText(std::string Message::*text) const {
+    auto message = As<Message>();
+    if (!message || fds.empty()) return message;
+    auto long_text = ReadSealedText(fds[0].get());
+    if (!long_text) return std::nullopt;
+    (*message).*text = std::move(*long_text);
+    return message;
+  }
 };
 
 enum class ReceiveStatus { kPacket, kTimeout, kClosed, kMalformed };
@@ -69,6 +80,15 @@ class ControlSocket {
     std::vector<std::byte> payload(message.EncodedSize());
     message.Encode(payload);
     return SendRaw(Message::kKind, payload, fds);
+  }
+
+  // A message whose `text` may be longer than a packet: then it goes along as sealed memory. For AsText.
+  template <typename Message>
+  bool SendText(Message message, std::string Message::*text) {
+    if (message.EncodedSize() <= kMaxPacketBytes) return Send(message);
+    const Fd memory = MakeSealedText("paella-text", message.*text);
+    (message.*text).clear();
+    return memory.valid() && Send(message, {memory.get()});
   }
 
   ReceiveStatus Receive(Packet& packet, std::chrono::milliseconds timeout);

@@ -32,10 +32,9 @@ void Reply(ipc::ControlSocket& socket, bool failed, const std::string& text) {
   ipc::ControlReply reply;
   reply.failed = failed;
   reply.text = text;
-  if (reply.EncodedSize() > ipc::kMaxPacketBytes) {
-    reply.failed = true;
-    reply.text = "the answer is too long for one packet";
-  }
+  if (socket.SendText(reply, &ipc::ControlReply::text) || socket.PeerIsGone()) return;
+  reply.failed = true;
+  reply.text = "paellad has no memory for the answer";
   socket.Send(reply);
 }
 
