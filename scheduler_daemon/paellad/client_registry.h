@@ -40,8 +40,8 @@ struct ConnectedClient {
 
 class ClientRegistry {
  public:
-  // Names of functions that are remembered as unsupported: of all clients, where a new one takes the place of the one that
-  // was called longest ago, and of one client.
+  // Names of functions that are remembered as unsupported: of all clients, where a new one takes the place of the one
+  // that was called longest ago, and of one client.
   static constexpr std::size_t kMaxUnsupportedNames = 1024;
   static constexpr std::size_t kMaxUnsupportedNamesOfOne = 128;
 
