@@ -186,7 +186,8 @@ void ClientRegistry::OnUnsupportedCall(ConnectedClient& client, const ipc::Unsup
 
 void ClientRegistry::CountUnsupported(const ipc::UnsupportedCall& message) {
   if (unsupported_.size() >= kMaxUnsupportedNames && !unsupported_.contains(message.function)) {
-    unsupported_.erase(std::ranges::min_element(unsupported_, {}, [](const auto& entry) { return entry.second.latest; }));
+    const auto latest = [](const auto& entry) { return entry.second.latest; };
+    unsupported_.erase(std::ranges::min_element(unsupported_, {}, latest));
   }
   Unsupported& told = unsupported_[message.function];
   told.calls = std::max(told.calls, message.calls);
