@@ -174,7 +174,8 @@ bool ReadConfig(const ConfigOptions& config, Settings& settings, std::string& er
 }
 
 void AddOptions(CLI::App& app, Settings& settings, ConfigOptions& config) {
-  const CLI::Validator is_not_empty([](std::string& text) { return std::string(text.empty() ? "it is empty" : ""); }, "");
+  const auto why_not = [](std::string& text) { return std::string(text.empty() ? "it is empty" : ""); };
+  const CLI::Validator is_not_empty(why_not, "");
   app.set_version_flag("--version", "paellad " PAELLA_VERSION);
   CLI::Option* must =
       app.add_option("--config", config.path, "TOML file; what the command line says comes first")->type_name("FILE")->check(is_not_empty);
