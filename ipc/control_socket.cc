@@ -179,9 +179,35 @@ Fd ListenAt(const std::string& path, mode_t mode, std::string& error) {
   }
   if (chmod(path.c_str(), mode) != 0 || listen(fd.get(), kListenBacklog) != 0) {
     error = path + ": " + std::strerror(errno);
+    unlink(path.c_str());
     return Fd();
   }
   return fd;
+}
+
+Listener::Listener(const std::string& path, mode_t mode, std::string& error)
+    : fd_(ListenAt(path, mode, error)), path_(path) {
+  struct stat status;
+  if (!fd_.valid() || lstat(path.c_str(), &status) != 0) return;
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+}
+
+Listener& Listener::operator=(Listener&& other) noexcept {
+  Close();
+  fd_ = std::move(other.fd_);
+  path_ = std::move(other.path_);
+  device_ = other.device_;
+  inode_ = other.inode_;
+  return *this;
+}
+
+void Listener::Close() {
+  if (!fd_.valid()) return;
+  struct stat status;
+  const bool is_ours = lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
+  if (is_ours) unlink(path_.c_str());
+  fd_.Reset();
 }
 
 }  // namespace paella::ipc

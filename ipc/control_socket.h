@@ -35,6 +35,17 @@ struct Packet {
     if (kind != Message::kKind || !message.Decode(payload)) return std::nullopt;
     return message;
   }
+
+  // As As(), of a message that was sent with SendText.
+  template <typename Message>
+  std::optional<Message> AsText(std::string Message::*text) const {
+    auto message = As<Message>();
+    if (!message || fds.empty()) return message;
+    auto long_text = ReadSealedText(fds[0].get());
+    if (!long_text) return std::nullopt;
+    (*message).*text = std::move(*long_text);
+    return message;
+  }
 };
 
 enum class ReceiveStatus { kPacket, kTimeout, kClosed, kMalformed };
@@ -71,6 +82,15 @@ class ControlSocket {
     return SendRaw(Message::kKind, payload, fds);
   }
 
+  // A message whose `text` may be longer than a packet: then it goes along as sealed memory. For AsText.
+  template <typename Message>
+  bool SendText(Message message, std::string Message::*text) {
+    if (message.EncodedSize() <= kMaxPacketBytes) return Send(message);
+    const Fd memory = MakeSealedText("paella-text", message.*text);
+    (message.*text).clear();
+    return memory.valid() && Send(message, {memory.get()});
+  }
+
   ReceiveStatus Receive(Packet& packet, std::chrono::milliseconds timeout);
 
   // Whether the other side has closed or died; never waits.
@@ -90,6 +110,29 @@ class ControlSocket {
 // A listening socket at `path` with `mode`; a stale file of a dead daemon is replaced, a live one is not.
 // On failure returns an invalid descriptor and says why in `error`.
 Fd ListenAt(const std::string& path, mode_t mode, std::string& error);
+
+// A listening socket and its file, which go together. The file is removed while the socket still listens: from then on
+// a daemon that starts at `path` makes its own, and that one is left alone.
+class Listener {
+ public:
+  Listener() = default;
+  // As ListenAt.
+  Listener(const std::string& path, mode_t mode, std::string& error);
+  Listener(Listener&& other) noexcept = default;
+  Listener& operator=(Listener&& other) noexcept;
+  ~Listener() { Close(); }
+
+  int fd() const { return fd_.get(); }
+  bool valid() const { return fd_.valid(); }
+  void Close();
+
+ private:
+  Fd fd_;
+  std::string path_;
+  // Of the file that ListenAt made: whether what is at `path_` later is still that.
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
 
 }  // namespace paella::ipc
 

@@ -11,6 +11,7 @@ namespace paella::ipc {
 namespace {
 
 constexpr int kResizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
+constexpr int kTextSeals = kResizeSeals | F_SEAL_WRITE;
 
 // MAP_FIXED_NOREPLACE is only a hint to kernels before 4.17: what landed elsewhere is refused.
 std::span<std::byte> MapAt(std::uint64_t address, std::size_t size_bytes, int protection, int flags, int fd) {
@@ -54,6 +55,37 @@ Fd MakeSealedMemory(const char* name, std::size_t size_bytes) {
     errno = error;
   }
   return fd;
+}
+
+Fd MakeSealedText(const char* name, std::string_view text) {
+  Fd fd(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  bool is_written = fd.valid() && text.size() <= kMaxTextBytes;
+  while (is_written && !text.empty()) {
+    const ssize_t size = write(fd.get(), text.data(), text.size());
+    is_written = size > 0 || (size < 0 && errno == EINTR);
+    if (size > 0) text.remove_prefix(static_cast<std::size_t>(size));
+  }
+  if (!is_written || fcntl(fd.get(), F_ADD_SEALS, kTextSeals) != 0) {
+    const int error = errno;
+    fd.Reset();
+    errno = error;
+  }
+  return fd;
+}
+
+std::optional<std::string> ReadSealedText(int fd) {
+  struct stat status;
+  const int seals = fcntl(fd, F_GET_SEALS);
+  if (seals < 0 || (seals & kTextSeals) != kTextSeals || fstat(fd, &status) != 0) return std::nullopt;
+  if (status.st_size < 0 || static_cast<std::size_t>(status.st_size) > kMaxTextBytes) return std::nullopt;
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t size = pread(fd, text.data() + done, text.size() - done, static_cast<off_t>(done));
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return std::nullopt;
+    done += static_cast<std::size_t>(size);
+  }
+  return text;
 }
 
 bool IsSealedMemory(int fd, std::size_t size_bytes) {

@@ -4,7 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace paella::ipc {
@@ -66,6 +69,14 @@ Fd MakeSealedMemory(const char* name, std::size_t size_bytes);
 
 // Whether `fd` is a memfd of exactly `size_bytes` that nobody can resize any more.
 bool IsSealedMemory(int fd, std::size_t size_bytes);
+
+// A text too long for a packet, as memory that nobody can change any more: what is read is what was checked. Invalid on
+// failure, errno tells why.
+inline constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20;
+Fd MakeSealedText(const char* name, std::string_view text);
+
+// The text of such memory; nothing if it is not sealed, too long, or not to be read.
+std::optional<std::string> ReadSealedText(int fd);
 
 }  // namespace paella::ipc
 

@@ -2,6 +2,7 @@
 // .nv.global.init and .nv.constant3 (__constant__); other banks of constants are the compiler's.
 #include <elf.h>
 
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <vector>

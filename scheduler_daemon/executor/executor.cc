@@ -169,7 +169,7 @@ bool Executor::OnPacket(ipc::Packet& packet) {
           ipc::StatusReport report;
           report.tag = tag;
           report.document = DescribeStatus({scheduler_, tenants_, modules_, slabs_}, NowNs());
-          control_.Send(report);
+          control_.SendText(report, &ipc::StatusReport::document);
         });
         return true;
       }

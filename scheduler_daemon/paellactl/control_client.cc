@@ -98,7 +98,7 @@ Answer Ask(const std::vector<std::string>& paths, const std::string& verb, const
     case ipc::ReceiveStatus::kClosed: return {true, path + ": paellad closed the connection"};
     case ipc::ReceiveStatus::kMalformed: return {true, path + ": the answer is malformed"};
   }
-  const auto reply = packet.As<ipc::ControlReply>();
+  const auto reply = packet.AsText(&ipc::ControlReply::text);
   if (!reply) return {true, path + ": the answer is malformed"};
   return {reply->failed != 0, reply->text};
 }

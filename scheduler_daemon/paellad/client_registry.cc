@@ -11,18 +11,28 @@
 
 #include "ipc/channel.h"
 #include "ipc/process_barrier.h"
+#include "scheduler_daemon/paellad/printable.h"
 
 namespace paella::scheduler_daemon {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 128;
 constexpr int kPacketsPerTurn = 64;  // of one client, so that none keeps the others waiting
+constexpr std::size_t kMaxReasonBytes = 512;
+constexpr std::size_t kMaxFunctionBytes = 64;
+constexpr std::size_t kMaxBackTraceBytes = 4096;
+constexpr unsigned kMaxUnsupportedLines = 64;  // of one client
 constexpr std::array kClasses{"latency", "normal", "best-effort"};
 
-// Names are shown in logs and on terminals.
-bool IsPrintable(const std::string& name) {
-  return !name.empty() && name.size() <= kMaxNameBytes &&
-         std::ranges::all_of(name, [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; });
+bool IsPrintable(const std::string& name) { return IsPrintableName(name, kMaxNameBytes); }
+
+// As the driver's functions are named.
+bool IsFunction(const std::string& name) {
+  const auto is_of_a_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return name.size() > 2 && name.size() <= kMaxFunctionBytes && name.starts_with("cu") &&
+         std::ranges::all_of(name, is_of_a_name);
 }
 
 bool IsClass(const std::string& name) { return std::ranges::find(kClasses, name) != kClasses.end(); }
@@ -52,7 +62,7 @@ std::string ClientRegistry::Objection(const ipc::Hello& hello, const std::option
   }
   if (!owner) return "the system does not tell whose process this is";
   if (!IsPrintable(hello.tenant)) return "a tenant's name has 1 to 128 characters and no blanks";
-  if (!IsClass(hello.class_name)) return "there is no class '" + hello.class_name.substr(0, kMaxNameBytes) + "'";
+  if (!IsClass(hello.class_name)) return "there is no class '" + Printable(hello.class_name, kMaxNameBytes) + "'";
   if (hello.driver_version != 0 && hello.driver_version != device.driver_version) {
     return "the program's driver is of version " + std::to_string(hello.driver_version) + ", the daemon's of " +
            std::to_string(device.driver_version);
@@ -104,7 +114,9 @@ std::string ClientRegistry::Attach(ConnectedClient& client, const AddressPlan::P
   const ipc::Fd doorbell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (channel.valid()) client.channel = ipc::Mapping::Shared(channel.get(), ipc::kChannelBytes);
   if (!client.channel.valid() || !arena.valid() || !doorbell.valid()) {
-    return std::string("the daemon has no memory for a channel: ") + std::strerror(errno);
+    const int reason = errno;
+    return std::string("the daemon has no memory for a channel: ") + std::strerror(reason) +
+           (reason == EFBIG ? " (its limit of file sizes, ulimit -f, counts for shared memory too)" : "");
   }
   ipc::ClientAttach attach;
   attach.client = client.number;
@@ -163,14 +175,34 @@ void ClientRegistry::Read(std::uint64_t number) {
 }
 
 void ClientRegistry::OnUnsupportedCall(ConnectedClient& client, const ipc::UnsupportedCall& message) {
-  if (!IsPrintable(message.function)) return;
-  if (unsupported_.size() >= kMaxUnsupportedNames && !unsupported_.contains(message.function)) return;
-  std::uint64_t& calls = unsupported_[message.function];
-  calls = std::max(calls, message.calls);
+  if (!IsFunction(message.function)) return;
+  auto& names = client.unsupported_names;
+  if (names.size() >= kMaxUnsupportedNamesOfOne && !names.contains(message.function)) return;
+  names.insert(message.function);
   client.unsupported_calls = std::max(client.unsupported_calls, message.calls);
-  if (message.back_trace.empty()) return;
+  CountUnsupported(message);
+  if (!message.back_trace.empty()) LogUnsupported(client, message);
+}
+
+void ClientRegistry::CountUnsupported(const ipc::UnsupportedCall& message) {
+  if (unsupported_.size() >= kMaxUnsupportedNames && !unsupported_.contains(message.function)) {
+    const auto latest = [](const auto& entry) { return entry.second.latest; };
+    unsupported_.erase(std::ranges::min_element(unsupported_, {}, latest));
+  }
+  Unsupported& told = unsupported_[message.function];
+  told.calls = std::max(told.calls, message.calls);
+  told.latest = ++unsupported_messages_;
+}
+
+void ClientRegistry::LogUnsupported(ConnectedClient& client, const ipc::UnsupportedCall& message) {
+  if (client.unsupported_lines > kMaxUnsupportedLines) return;
+  if (++client.unsupported_lines > kMaxUnsupportedLines) {
+    spdlog::warn("client {} ({}) called more that is not supported: no more of it is logged", client.number,
+                 client.program);
+    return;
+  }
   spdlog::warn("client {} ({}) called {}, which is not supported:\n{}", client.number, client.program,
-               message.function, message.back_trace);
+               message.function, PrintableLines(message.back_trace, kMaxBackTraceBytes));
 }
 
 void ClientRegistry::Drop(ConnectedClient& client) {
@@ -187,7 +219,7 @@ void ClientRegistry::Fail(std::uint64_t number, const std::string& reason) {
   const auto found = clients_.find(number);
   if (found == clients_.end() || found->second.leaving) return;
   spdlog::error("client {} ({}, process {}) is ended: {}", number, found->second.program, found->second.owner.pid,
-                reason);
+                Printable(reason, kMaxReasonBytes));
   ipc::Channel(found->second.channel.data()).SetStickyError(CUDA_ERROR_DEVICE_UNAVAILABLE);
   Drop(found->second);
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include <cuda.h>
@@ -32,13 +33,22 @@ struct ConnectedClient {
   ipc::ControlSocket socket;
   ipc::Mapping channel;
   std::uint64_t unsupported_calls = 0;
+  std::set<std::string> unsupported_names;
+  unsigned unsupported_lines = 0;  // of the log, for it
   bool leaving = false;  // told to the executor, not yet given back
 };
 
 class ClientRegistry {
  public:
-  // Names of functions that are remembered as unsupported, each with a count.
+  // Names of functions that are remembered as unsupported: of all clients, where a new one takes the place of the one
+  // that was called longest ago, and of one client.
   static constexpr std::size_t kMaxUnsupportedNames = 1024;
+  static constexpr std::size_t kMaxUnsupportedNamesOfOne = 128;
+
+  struct Unsupported {
+    std::uint64_t calls = 0;   // the most that one client told
+    std::uint64_t latest = 0;  // grows with each message of any client
+  };
 
   ClientRegistry(const Settings& settings, ExecutorSupervisor& executor)
       : settings_(settings), executor_(executor), plan_(settings) {}
@@ -56,7 +66,7 @@ class ClientRegistry {
   void FailAll(CUresult result);
 
   const std::map<std::uint64_t, ConnectedClient>& clients() const { return clients_; }
-  const std::map<std::string, std::uint64_t>& unsupported_calls() const { return unsupported_; }
+  const std::map<std::string, Unsupported>& unsupported_calls() const { return unsupported_; }
 
  private:
   // Why this greeting is turned away; "" if it is not.
@@ -64,6 +74,8 @@ class ClientRegistry {
   // "" or why the client cannot be served.
   std::string Attach(ConnectedClient& client, const AddressPlan::Place& place);
   void Drop(ConnectedClient& client);
+  void CountUnsupported(const ipc::UnsupportedCall& message);
+  void LogUnsupported(ConnectedClient& client, const ipc::UnsupportedCall& message);
   void OnUnsupportedCall(ConnectedClient& client, const ipc::UnsupportedCall& message);
 
   const Settings& settings_;
@@ -71,7 +83,8 @@ class ClientRegistry {
   AddressPlan plan_;
   std::uint64_t next_number_ = 1;
   std::map<std::uint64_t, ConnectedClient> clients_;
-  std::map<std::string, std::uint64_t> unsupported_;  // function -> calls, of all clients
+  std::map<std::string, Unsupported> unsupported_;  // by the function's name
+  std::uint64_t unsupported_messages_ = 0;
 };
 
 // Turns `socket` away with the reason.

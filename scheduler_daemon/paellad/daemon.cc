@@ -1,6 +1,7 @@
 #include "scheduler_daemon/paellad/daemon.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -8,6 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "scheduler_daemon/paellad/status_document.h"
@@ -21,16 +24,17 @@ constexpr std::chrono::milliseconds kTurn{250};
 constexpr std::chrono::milliseconds kTurnWithDeadlines{20};
 constexpr std::chrono::seconds kGuestTimeout{5};
 constexpr std::chrono::seconds kReportTimeout{2};
-constexpr std::size_t kMaxGuests = 256;
+constexpr std::size_t kMostPrograms = 256;  // that have not been admitted yet
+constexpr std::size_t kMostControlGuests = 64;
+constexpr std::chrono::seconds kAcceptPause{1};
 
 void Reply(ipc::ControlSocket& socket, bool failed, const std::string& text) {
   ipc::ControlReply reply;
   reply.failed = failed;
   reply.text = text;
-  if (reply.EncodedSize() > ipc::kMaxPacketBytes) {
-    reply.failed = true;
-    reply.text = "the answer is too long for one packet";
-  }
+  if (socket.SendText(reply, &ipc::ControlReply::text) || socket.PeerIsGone()) return;
+  reply.failed = true;
+  reply.text = "paellad has no memory for the answer";
   socket.Send(reply);
 }
 
@@ -52,14 +56,15 @@ Daemon::Daemon(const Settings& settings, std::unique_ptr<const Driver> driver)
 
 bool Daemon::Listen() {
   std::string error;
-  listener_ = ipc::ListenAt(settings_.socket, settings_.socket_mode, error);
-  if (listener_.valid()) control_listener_ = ipc::ListenAt(settings_.control_socket, settings_.control_mode, error);
-  if (!control_listener_.valid()) {
+  programs_ = {ipc::Listener(settings_.socket, settings_.socket_mode, error), kMostPrograms};
+  if (programs_.listener.valid()) {
+    control_ = {ipc::Listener(settings_.control_socket, settings_.control_mode, error), kMostControlGuests};
+  }
+  if (!control_.listener.valid()) {
     spdlog::error("cannot listen at {}", error);
-    if (listener_.valid()) unlink(settings_.socket.c_str());
     return false;
   }
-  for (const int fd : {listener_.get(), control_listener_.get()}) fcntl(fd, F_SETFL, O_NONBLOCK);
+  for (const Door* door : {&programs_, &control_}) fcntl(door->listener.fd(), F_SETFL, O_NONBLOCK);
   return true;
 }
 
@@ -79,8 +84,6 @@ int Daemon::Run(int signals) {
   if (status == 0) Drain();
   clients_.FailAll(CUDA_ERROR_DEVICE_UNAVAILABLE);
   executor_.Stop();
-  unlink(settings_.socket.c_str());
-  unlink(settings_.control_socket.c_str());
   return status;
 }
 
@@ -105,8 +108,11 @@ std::chrono::milliseconds Daemon::LongestWait() const {
 std::vector<pollfd> Daemon::Descriptors() const {
   std::vector<pollfd> polled;
   const auto add = [&](int fd) { polled.push_back({fd, POLLIN, 0}); };
-  for (const int fd : {signals_, executor_.fd(), executor_.ending_fd(), listener_.get(), control_listener_.get()}) {
+  for (const int fd : {signals_, executor_.fd(), executor_.ending_fd()}) {
     if (fd >= 0) add(fd);
+  }
+  for (const Door* door : {&programs_, &control_}) {
+    if (IsOpen(*door)) add(door->listener.fd());
   }
   for (const auto& guest : guests_) add(guest->socket.fd());
   for (const auto& [number, client] : clients_.clients()) {
@@ -129,23 +135,49 @@ void Daemon::Serve(const std::vector<pollfd>& polled) {
   for (const auto& guest : guests_) {
     if (readable(guest->socket.fd())) ReadGuest(*guest);
   }
-  std::erase_if(guests_, [](const auto& guest) { return guest->gone; });
-  if (listener_.valid() && readable(listener_.get())) Accept(listener_.get(), false);
-  if (control_listener_.valid() && readable(control_listener_.get())) Accept(control_listener_.get(), true);
+  EraseGuests([](const Guest& guest) { return guest.gone; });
+  for (Door* door : {&programs_, &control_}) {
+    if (door->listener.valid() && readable(door->listener.fd())) Accept(*door);
+  }
 }
 
 void Daemon::OnSignal() {
   signalfd_siginfo info;
-  while (read(signals_, &info, sizeof info) == sizeof info) ++stop_signals_;
+  while (read(signals_, &info, sizeof info) == sizeof info) {
+    // A terminal that closes may tell twice, by the kernel and by the shell: that is no wish to cut the drain short.
+    if (info.ssi_signo != SIGHUP || stop_signals_ == 0) ++stop_signals_;
+  }
 }
 
-void Daemon::Accept(int listener, bool is_control) {
-  while (guests_.size() < kMaxGuests) {
-    ipc::Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-    if (!fd.valid()) return;
-    guests_.push_back(std::make_unique<Guest>(
-        Guest{ipc::ControlSocket(std::move(fd)), Clock::now() + kGuestTimeout, is_control, std::nullopt, false}));
+// A listener that is not accepted from stays readable: one that has no room is not polled.
+bool Daemon::IsOpen(const Door& door) const {
+  return door.listener.valid() && door.guests < door.most_guests && Clock::now() >= next_accept_;
+}
+
+void Daemon::Accept(Door& door) {
+  while (IsOpen(door)) {
+    ipc::Fd fd(accept4(door.listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!fd.valid()) return OnAcceptError(errno);
+    accept_failed_ = false;
+    ++door.guests;
+    guests_.push_back(std::make_unique<Guest>(Guest{ipc::ControlSocket(std::move(fd)), Clock::now() + kGuestTimeout,
+                                                    &door == &control_, std::nullopt, false}));
   }
+}
+
+void Daemon::OnAcceptError(int error) {
+  if (error != EMFILE && error != ENFILE && error != ENOMEM && error != ENOBUFS) return;
+  next_accept_ = Clock::now() + kAcceptPause;
+  if (!std::exchange(accept_failed_, true)) spdlog::error("cannot take a connection: {}", std::strerror(error));
+}
+
+template <typename Condition>
+void Daemon::EraseGuests(Condition is_over) {
+  std::erase_if(guests_, [&](const auto& guest) {
+    const bool is_erased = is_over(*guest);
+    if (is_erased) --DoorOf(*guest).guests;
+    return is_erased;
+  });
 }
 
 void Daemon::ReadGuest(Guest& guest) {
@@ -175,7 +207,7 @@ void Daemon::OnExecutorReady() {
   for (const auto& guest : guests_) {
     if (guest->hello) OnHello(*guest);
   }
-  std::erase_if(guests_, [](const auto& guest) { return guest->gone; });
+  EraseGuests([](const Guest& guest) { return guest.gone; });
 }
 
 void Daemon::OnExecutorGone() {
@@ -184,9 +216,9 @@ void Daemon::OnExecutorGone() {
 }
 
 void Daemon::DropLateGuests() {
-  std::erase_if(guests_, [now = Clock::now()](const auto& guest) {
-    if (now < guest->deadline) return false;
-    if (guest->hello) Refuse(guest->socket, "the executor is starting, and takes its time");
+  EraseGuests([now = Clock::now()](Guest& guest) {
+    if (now < guest.deadline) return false;
+    if (guest.hello) Refuse(guest.socket, "the executor is starting, and takes its time");
     return true;
   });
 }
@@ -255,9 +287,9 @@ void Daemon::FeedWatchdog() {
 // No new clients; those that are here may finish what they have asked for. A second signal cuts it short.
 void Daemon::Drain() {
   spdlog::info("stopping: waiting up to {} s for the work that is there", settings_.drain_seconds);
-  listener_.Reset();
-  control_listener_.Reset();
-  guests_.clear();
+  programs_.listener.Close();
+  control_.listener.Close();
+  EraseGuests([](const Guest&) { return true; });
   const auto deadline = Clock::now() + std::chrono::seconds(settings_.drain_seconds);
   const int signals_before = stop_signals_;
   while (executor_.device() != nullptr && !drained_ && stop_signals_ == signals_before && Clock::now() < deadline) {

@@ -32,7 +32,7 @@ class Daemon : private ExecutorListener {
  public:
   Daemon(const Settings& settings, std::unique_ptr<const Driver> driver);
 
-  // Serves until SIGTERM or SIGINT (`signals` is a signalfd of both), then drains. Gives the exit status.
+  // Serves until SIGTERM, SIGINT or SIGHUP (`signals` is a signalfd of them), then drains. Gives the exit status.
   int Run(int signals);
 
  private:
@@ -51,6 +51,13 @@ class Daemon : private ExecutorListener {
     Clock::time_point deadline;
   };
 
+  // Each with a bound of its own for guests: silent ones of the one do not lock those of the other out.
+  struct Door {
+    ipc::Listener listener;
+    std::size_t most_guests = 0;
+    std::size_t guests = 0;
+  };
+
   // ExecutorListener.
   void OnExecutorReady() override;
   void OnExecutorGone() override;
@@ -64,7 +71,12 @@ class Daemon : private ExecutorListener {
   std::vector<pollfd> Descriptors() const;
   void Serve(const std::vector<pollfd>& polled);
   void OnSignal();
-  void Accept(int listener, bool is_control);
+  Door& DoorOf(const Guest& guest) { return guest.is_control ? control_ : programs_; }
+  bool IsOpen(const Door& door) const;
+  void Accept(Door& door);
+  void OnAcceptError(int error);
+  template <typename Condition>
+  void EraseGuests(Condition is_over);
   void ReadGuest(Guest& guest);
   void OnHello(Guest& guest);
   void OnControl(Guest& guest, const ipc::ControlRequest& request);
@@ -87,8 +99,10 @@ class Daemon : private ExecutorListener {
   Clock::time_point next_feed_;  // of the watchdog
 
   int signals_ = -1;
-  ipc::Fd listener_;
-  ipc::Fd control_listener_;
+  Door programs_;
+  Door control_;
+  Clock::time_point next_accept_{};  // later than now: there was no descriptor or memory for a guest
+  bool accept_failed_ = false;       // and the log says so
   std::vector<std::unique_ptr<Guest>> guests_;
   std::map<std::uint64_t, Question> questions_;  // by the tag of the executor's report
   std::uint64_t next_tag_ = 1;

@@ -72,7 +72,9 @@ int ExecutorMain(int argc, char** argv) {
   prctl(PR_SET_NAME, kExecutorName);
   signal(SIGINT, SIG_IGN);  // Ctrl-C reaches the whole group; paellad decides
   signal(SIGTERM, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   settings.driver = argv[2];
   settings.policy = argv[4];
   spdlog::set_level(spdlog::level::from_str(argv[5]));

@@ -7,6 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -18,6 +22,22 @@ constexpr std::chrono::milliseconds kLongestPause{30'000};
 constexpr int kPacketsPerTurn = 256;  // so that a busy executor does not keep clients waiting
 constexpr std::chrono::seconds kStopTimeout{5};
 constexpr std::chrono::seconds kEndTimeout{10};  // of one that was killed: the driver gives its memory back first
+
+// Whether a child is on its way out already: a signal that is sent now is not why. False where /proc does not tell.
+bool IsExiting(pid_t pid) {
+  constexpr int kFieldsBetween = 6;  // the command's name in parentheses, then these, then the flags
+  constexpr unsigned kExiting = 0x4;  // PF_EXITING of the kernel
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  const std::size_t name_end = line.rfind(')');
+  if (name_end == line.npos) return false;
+  std::istringstream fields(line.substr(name_end + 1));
+  std::string skipped;
+  for (int i = 0; i < kFieldsBetween; ++i) fields >> skipped;
+  unsigned flags = 0;
+  return (fields >> flags) && (flags & kExiting) != 0;
+}
 
 }  // namespace
 
@@ -86,7 +106,7 @@ bool ExecutorSupervisor::OnPacket(ipc::Packet& packet) {
       return message.has_value();
     }
     case ipc::StatusReport::kKind: {
-      const auto message = packet.As<ipc::StatusReport>();
+      const auto message = packet.AsText(&ipc::StatusReport::document);
       if (message) listener_.OnStatusReport(*message);
       return message.has_value();
     }
@@ -134,8 +154,10 @@ void ExecutorSupervisor::Refuse(const ipc::SlabRequest& request, CUresult result
 void ExecutorSupervisor::OnEnd(Clock::time_point now) {
   const bool was_ready = device_.has_value();
   spdlog::warn("the executor, process {}, has ended{}", process_->pid, was_ready ? "" : " before it was ready");
+  const bool ends_by_itself = IsExiting(process_->pid);
   kill(process_->pid, SIGKILL);  // a closed socket is as good as dead, and two must not share the GPU
   AwaitEnd(process_->pid, now);
+  ending_.back().was_killed = !ends_by_itself;
   process_.reset();
   device_.reset();
   is_failing_ = false;
@@ -150,7 +172,7 @@ void ExecutorSupervisor::OnEnd(Clock::time_point now) {
 }
 
 void ExecutorSupervisor::AwaitEnd(pid_t pid, Clock::time_point now) {
-  ending_.push_back({pid, ipc::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)))});
+  ending_.push_back({pid, ipc::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))), false});
   latest_end_ = now + kEndTimeout;
 }
 
@@ -168,8 +190,9 @@ void ExecutorSupervisor::Reap() {
     if (waitpid(pid, &status, WNOHANG) != pid) return false;
     if (WIFEXITED(status)) {
       spdlog::info("executor process {} exited with {}", pid, WEXITSTATUS(status));
-    } else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
-      spdlog::warn("executor process {} was ended by signal {}", pid, WTERMSIG(status));
+    } else if (WIFSIGNALED(status) && !(ending.was_killed && WTERMSIG(status) == SIGKILL)) {
+      spdlog::warn("executor process {} was ended by signal {} ({}){}", pid, WTERMSIG(status),
+                   strsignal(WTERMSIG(status)), WTERMSIG(status) == SIGKILL ? ", which paellad did not send" : "");
     }
     return true;
   });
@@ -186,7 +209,10 @@ void ExecutorSupervisor::Stop() {
   for (bool killed = false; !ending_.empty(); Reap()) {
     if (Clock::now() > deadline) {
       if (std::exchange(killed, true)) break;
-      for (const Ending& ending : ending_) kill(ending.pid, SIGKILL);
+      for (Ending& ending : ending_) {
+        ending.was_killed = true;
+        kill(ending.pid, SIGKILL);
+      }
     }
     constexpr std::chrono::milliseconds kStep{5};
     std::this_thread::sleep_for(kStep);

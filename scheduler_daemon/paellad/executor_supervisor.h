@@ -75,6 +75,7 @@ class ExecutorSupervisor {
   struct Ending {
     pid_t pid;
     ipc::Fd end;  // a pidfd
+    bool was_killed;  // by us
   };
 
   void AwaitEnd(pid_t pid, Clock::time_point now);

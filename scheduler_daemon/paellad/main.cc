@@ -20,13 +20,21 @@ void StartLog(const char* name) {
   spdlog::flush_on(spdlog::level::info);
 }
 
-// SIGTERM and SIGINT as a descriptor, blocked otherwise; before any thread exists.
+// What nohup asked for.
+bool IsIgnored(int number) {
+  struct sigaction action;
+  return sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+// SIGTERM, SIGINT and SIGHUP (the terminal is gone) as a descriptor, blocked otherwise; before any thread exists.
 int TakeSignals() {
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error of the call: a client is refused with it
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  if (!IsIgnored(SIGHUP)) sigaddset(&set, SIGHUP);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }

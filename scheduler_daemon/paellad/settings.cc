@@ -1,5 +1,6 @@
 #include "scheduler_daemon/paellad/settings.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,13 +9,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <limits>
 #include <string_view>
 #include <toml++/toml.h>
 
+#include "ipc/shared_memory.h"
 #include "ipc/socket_path.h"
 #include "scheduler_daemon/policies/policy.h"
 
@@ -24,6 +24,7 @@ namespace {
 constexpr std::uint64_t kAddressGranularity = 2ull << 20;
 constexpr std::uint64_t kAddressEnd = 1ull << 47;
 
+constexpr std::size_t kMostFileBytes = std::size_t{1} << 20;
 constexpr int kMostDrainSeconds = 3600;
 constexpr std::int64_t kMostReadyBytes = std::int64_t{1} << 34;  // what idle memory of a tenant may be
 
@@ -31,10 +32,6 @@ std::vector<std::string> LogLevels() { return {"trace", "debug", "info", "warnin
 
 // "" if the settings make sense together.
 std::string WhatIsWrong(const Settings& settings) {
-  for (const std::uint64_t value :
-       {settings.window_base, settings.window_bytes, settings.arena_base, settings.arena_bytes}) {
-    if (value == 0 || value % kAddressGranularity != 0) return "windows and arenas are whole multiples of 2 MiB, not 0";
-  }
   const auto end = [&](std::uint64_t base, std::uint64_t bytes) {
     std::uint64_t total = 0;
     std::uint64_t last = 0;
@@ -51,7 +48,9 @@ std::string WhatIsWrong(const Settings& settings) {
 
 class TomlReader {
  public:
-  TomlReader(const std::string& path, std::string& error) : path_(path), error_(error) {}
+  // Of the value of `key`.
+  TomlReader(const std::string& path, std::string_view key, std::string& error)
+      : path_(path), key_(key), error_(error) {}
 
   void Text(const toml::node& node, std::string& out) {
     if (const auto value = node.value_exact<std::string>()) {
@@ -80,31 +79,52 @@ class TomlReader {
     }
   }
 
-  void Complain(const toml::node& node, const std::string& what) { Complain(node.source().begin.line, what); }
+  void Address(const toml::node& node, std::uint64_t& out) {
+    const auto value = node.value_exact<std::int64_t>();
+    if (value && *value > 0 && static_cast<std::uint64_t>(*value) % kAddressGranularity == 0) {
+      out = static_cast<std::uint64_t>(*value);
+    } else {
+      Complain(node, "expected a whole number, a multiple of 2 MiB (0x20_0000) and not 0");
+    }
+  }
+
+  // 666 without 0o is the mistake that everybody makes.
+  void Mode(const toml::node& node, unsigned& out) {
+    const auto value = node.value_exact<std::int64_t>();
+    if (value && *value >= 0 && *value <= 0777) {
+      out = static_cast<unsigned>(*value);
+    } else {
+      Complain(node, "expected a mode such as 0o660, from 0 to 0o777");
+    }
+  }
+
+  void Complain(const toml::node& node, const std::string& what) {
+    Complain(node.source().begin.line, std::string(key_) + ": " + what);
+  }
   void Complain(toml::source_index line, const std::string& what) {
     if (error_.empty()) error_ = path_ + ":" + std::to_string(line) + ": " + what;
   }
 
  private:
   const std::string& path_;
+  const std::string_view key_;
   std::string& error_;
 };
 
 void ReadEntry(TomlReader& reader, const toml::key& name, const toml::node& node, Settings& settings) {
   const std::string_view key = name.str();
-  constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
   if (key == "device") return reader.Integer(node, settings.device, 0, 1023);
   if (key == "socket") return reader.Text(node, settings.socket);
   if (key == "control_socket") return reader.Text(node, settings.control_socket);
-  if (key == "socket_mode") return reader.Integer(node, settings.socket_mode, 0, 0777);
-  if (key == "control_mode") return reader.Integer(node, settings.control_mode, 0, 0777);
+  if (key == "socket_mode") return reader.Mode(node, settings.socket_mode);
+  if (key == "control_mode") return reader.Mode(node, settings.control_mode);
   if (key == "driver") return reader.Text(node, settings.driver);
   if (key == "policy") return reader.OneOf(node, PolicyNames(), settings.policy);
   if (key == "log_level") return reader.OneOf(node, LogLevels(), settings.log_level);
-  if (key == "window_base") return reader.Integer(node, settings.window_base, 1, kAny);
-  if (key == "window_bytes") return reader.Integer(node, settings.window_bytes, 1, kAny);
-  if (key == "arena_base") return reader.Integer(node, settings.arena_base, 1, kAny);
-  if (key == "arena_bytes") return reader.Integer(node, settings.arena_bytes, 1, kAny);
+  if (key == "window_base") return reader.Address(node, settings.window_base);
+  if (key == "window_bytes") return reader.Address(node, settings.window_bytes);
+  if (key == "arena_base") return reader.Address(node, settings.arena_base);
+  if (key == "arena_bytes") return reader.Address(node, settings.arena_bytes);
   if (key == "max_clients") return reader.Integer(node, settings.max_clients, 1, 100'000);
   if (key == "ready_memory_bytes") return reader.Integer(node, settings.ready_memory_bytes, 0, kMostReadyBytes);
   if (key == "drain_seconds") return reader.Integer(node, settings.drain_seconds, 0, kMostDrainSeconds);
@@ -112,17 +132,27 @@ void ReadEntry(TomlReader& reader, const toml::key& name, const toml::node& node
 }
 
 bool ReadFile(const std::string& path, std::string& text, std::string& error) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) {  // reading it would throw
-    error = path + ": " + std::strerror(EISDIR);
+  const auto fail = [&](const std::string& why) {
+    error = path + ": " + why;
     return false;
+  };
+  const ipc::Fd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));  // a FIFO would be waited for
+  struct stat status;
+  if (!file.valid() || fstat(file.get(), &status) != 0) return fail(std::strerror(errno));
+  if (S_ISDIR(status.st_mode)) return fail(std::strerror(EISDIR));
+  if (!S_ISREG(status.st_mode)) return fail("this is no regular file");
+  // Its size is not believed: files of /proc have none.
+  text.resize(kMostFileBytes + 1);
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t part = read(file.get(), text.data() + size, text.size() - size);
+    if (part < 0 && errno == EINTR) continue;
+    if (part < 0) return fail(std::strerror(errno));
+    if (part == 0) break;
+    size += static_cast<std::size_t>(part);
   }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    error = path + ": " + std::strerror(errno);
-    return false;
-  }
-  text.assign(std::istreambuf_iterator<char>(file), {});
+  if (size > kMostFileBytes) return fail("settings are not longer than 1 MiB");
+  text.resize(size);
   return true;
 }
 
@@ -144,16 +174,21 @@ bool ReadConfig(const ConfigOptions& config, Settings& settings, std::string& er
 }
 
 void AddOptions(CLI::App& app, Settings& settings, ConfigOptions& config) {
+  const auto why_not = [](std::string& text) { return std::string(text.empty() ? "it is empty" : ""); };
+  const CLI::Validator is_not_empty(why_not, "");
   app.set_version_flag("--version", "paellad " PAELLA_VERSION);
   CLI::Option* must =
-      app.add_option("--config", config.path, "TOML file; what the command line says comes first")->type_name("FILE");
+      app.add_option("--config", config.path, "TOML file; what the command line says comes first")->type_name("FILE")->check(is_not_empty);
   app.add_option("--optional-config", config.optional_path, "The same, for a file that may be missing")
       ->type_name("FILE")
+      ->check(is_not_empty)
       ->excludes(must);
   app.add_option("--device", settings.device, "Ordinal of the GPU")->check(CLI::Range(0, 1023));
   app.add_option("--socket", settings.socket, "Where programs connect (default: gpu<device>.sock in /run/paella, or in "
-                                              "$XDG_RUNTIME_DIR/paella)");
-  app.add_option("--control-socket", settings.control_socket, "Where paellactl connects (default: beside the socket)");
+                                              "$XDG_RUNTIME_DIR/paella)")
+      ->check(is_not_empty);
+  app.add_option("--control-socket", settings.control_socket, "Where paellactl connects (default: beside the socket)")
+      ->check(is_not_empty);
   app.add_option("--driver", settings.driver, "The CUDA driver: a library's name or path")->capture_default_str();
   app.add_option("--policy", settings.policy, "Which command runs next")
       ->check(CLI::IsMember(PolicyNames()))
@@ -179,8 +214,10 @@ bool ReadToml(const std::string& text, const std::string& path, Settings& settin
   Settings changed = settings;
   try {
     const toml::table table = toml::parse(text, path);
-    TomlReader reader(path, error);
-    for (const auto& [key, node] : table) ReadEntry(reader, key, node, changed);
+    for (const auto& [key, node] : table) {
+      TomlReader reader(path, key.str(), error);
+      ReadEntry(reader, key, node, changed);
+    }
   } catch (const toml::parse_error& failure) {
     error = path + ":" + std::to_string(failure.source().begin.line) + ": " + std::string(failure.description());
   }

@@ -99,8 +99,8 @@ std::string StatusDocument(const Settings& settings, const ExecutorSupervisor& e
                            const std::string& report, std::uint64_t uptime_s) {
   const auto work = WorkOf(report);
   json unsupported = json::array();
-  for (const auto& [function, calls] : clients.unsupported_calls()) {
-    unsupported.push_back({{"function", function}, {"calls", calls}});
+  for (const auto& [function, told] : clients.unsupported_calls()) {
+    unsupported.push_back({{"function", function}, {"calls", told.calls}});
   }
   const json document = {{"daemon", Daemon(settings, executor, uptime_s)},
                          {"device", Device(settings, executor.device(), report)},

@@ -133,6 +133,62 @@ TEST_F(ControlSocketTest, SomebodyElsesFilesStay) {
   EXPECT_EQ(lstat(path_.c_str(), &status), 0);
 }
 
+// The text as the other side gets it; nothing if that takes it for malformed.
+std::optional<std::string> Passed(const std::string& text) {
+  auto [ours, theirs] = ControlSocket::Pair();
+  ControlSocket sender(std::move(ours)), receiver(std::move(theirs));
+  ControlReply reply;
+  reply.text = text;
+  Packet packet;
+  if (!sender.SendText(reply, &ControlReply::text)) return std::nullopt;
+  if (receiver.Receive(packet, kLong) != ReceiveStatus::kPacket) return std::nullopt;
+  const auto received = packet.AsText(&ControlReply::text);
+  return received ? std::optional(received->text) : std::nullopt;
+}
+
+TEST(LongTextTest, IsNotBoundByAPacket) {
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{100}, kMaxPacketBytes - 1, kMaxPacketBytes,
+                                  kMaxPacketBytes + 1, 20 * kMaxPacketBytes}) {
+    const std::string text(bytes, 'x');
+    EXPECT_TRUE(Passed(text) == text) << bytes;
+  }
+  EXPECT_EQ(Passed(std::string(kMaxTextBytes + 1, 'x')), std::nullopt);
+}
+
+TEST(LongTextTest, MemoryThatCanStillChangeIsNotRead) {
+  const Fd only_sealed_in_size = MakeSealedMemory("text", 100);
+  EXPECT_EQ(ReadSealedText(only_sealed_in_size.get()), std::nullopt);
+  const Fd no_memory(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(ReadSealedText(no_memory.get()), std::nullopt);
+  const Fd sealed = MakeSealedText("text", "abc");
+  EXPECT_EQ(ReadSealedText(sealed.get()), "abc");
+}
+
+TEST_F(ControlSocketTest, AListenerTakesItsFileAlong) {
+  Listener listener(path_, 0600, error_);
+  ASSERT_TRUE(listener.valid()) << error_;
+  EXPECT_TRUE(ControlSocket::Connect(path_));
+  listener.Close();
+  EXPECT_FALSE(listener.valid());
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ControlSocketTest, AListenerLeavesTheFileOfItsSuccessor) {
+  Listener first(path_, 0600, error_);
+  ASSERT_TRUE(first.valid()) << error_;
+  unlink(path_.c_str());
+  const Listener second(path_, 0600, error_);
+  ASSERT_TRUE(second.valid()) << error_;
+  first.Close();
+  EXPECT_TRUE(ControlSocket::Connect(path_));
+}
+
+TEST_F(ControlSocketTest, AListenerThatCouldNotListenLeavesTheFileOfTheOneThatDoes) {
+  const Listener first(path_, 0600, error_);
+  { const Listener second(path_, 0600, error_); }
+  EXPECT_TRUE(ControlSocket::Connect(path_));
+}
+
 TEST_F(ControlSocketTest, TheSocketHasItsModeWhateverTheUmask) {
   const mode_t mask = umask(0077);
   const Fd listener = ListenAt(path_, 0666, error_);

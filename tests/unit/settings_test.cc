@@ -75,29 +75,32 @@ TEST(SettingsTomlTest, ErrorsNameFileAndLine) {
 TEST(SettingsTomlTest, ALaterErrorUndoesWhatCameBefore) { ExpectError("device = 1\nmax_clients = 0\n", "my.toml:2: "); }
 
 TEST(SettingsTomlTest, TypesAreChecked) {
-  ExpectError("device = '1'", "my.toml:1: expected a whole number from 0 to 1023");
-  ExpectError("device = 1.0", "my.toml:1: expected a whole number");
-  ExpectError("max_clients = true", "my.toml:1: expected a whole number");
-  ExpectError("window_bytes = [1]", "my.toml:1: expected a whole number");
-  ExpectError("socket = 5", "my.toml:1: expected a string");
-  ExpectError("driver = ['a']", "my.toml:1: expected a string");
+  ExpectError("device = '1'", "my.toml:1: device: expected a whole number from 0 to 1023");
+  ExpectError("device = 1.0", "my.toml:1: device: expected a whole number");
+  ExpectError("max_clients = true", "my.toml:1: max_clients: expected a whole number");
+  ExpectError("window_bytes = [1]", "my.toml:1: window_bytes: expected a whole number");
+  ExpectError("socket = 5", "my.toml:1: socket: expected a string");
+  ExpectError("driver = ['a']", "my.toml:1: driver: expected a string");
 }
 
 TEST(SettingsTomlTest, RangesAreChecked) {
-  ExpectError("device = -1", "my.toml:1: expected a whole number from 0 to 1023");
+  ExpectError("device = -1", "my.toml:1: device: expected a whole number from 0 to 1023");
   ExpectError("device = 1024", "my.toml:1: ");
-  ExpectError("socket_mode = 0o1777", "my.toml:1: expected a whole number from 0 to 511");
+  ExpectError("socket_mode = 0o1777", "my.toml:1: socket_mode: expected a mode such as 0o660");
   ExpectError("control_mode = -1", "my.toml:1: ");
-  ExpectError("max_clients = 0", "my.toml:1: expected a whole number from 1 to 100000");
-  ExpectError("drain_seconds = 3601", "my.toml:1: expected a whole number from 0 to 3600");
+  ExpectError("socket_mode = 666", "my.toml:1: socket_mode: expected a mode such as 0o660");
+  ExpectError("window_bytes = 5", "my.toml:1: window_bytes: expected a whole number, a multiple of 2 MiB");
+  ExpectError("device = 1\narena_base = 0", "my.toml:2: arena_base: ");
+  ExpectError("max_clients = 0", "my.toml:1: max_clients: expected a whole number from 1 to 100000");
+  ExpectError("drain_seconds = 3601", "my.toml:1: drain_seconds: expected a whole number from 0 to 3600");
   ExpectError("window_bytes = -1", "my.toml:1: ");
   ExpectError("arena_base = 99999999999999999999", "my.toml:1: ");
 }
 
 TEST(SettingsTomlTest, NamesAreChecked) {
-  ExpectError("\npolicy = 'lifo'", "my.toml:2: expected one of fifo, round-robin");
-  ExpectError("policy = 1", "my.toml:1: expected one of fifo, round-robin");
-  ExpectError("\nlog_level = 'loud'", "my.toml:2: expected one of trace, debug, info, warning, error, off");
+  ExpectError("\npolicy = 'lifo'", "my.toml:2: policy: expected one of fifo, round-robin");
+  ExpectError("policy = 1", "my.toml:1: policy: expected one of fifo, round-robin");
+  ExpectError("\nlog_level = 'loud'", "my.toml:2: log_level: expected one of trace, debug, info, warning, error, off");
 }
 
 // "key = value" of a line like "#key = value"; "" for any other, prose among them.
@@ -227,6 +230,22 @@ TEST_F(CommandLineTest, AnOptionalFileMayBeMissingButNothingElse) {
   ExpectRefused({"--optional-config", path, "--config", path}, "--config");
 }
 
+TEST_F(CommandLineTest, OnlyARegularFileOfSaneSizeIsRead) {
+  ExpectRefused({"--config", "/dev/zero"}, "paellad: /dev/zero: this is no regular file");
+  ExpectRefused({"--config", "/proc/self/mem"}, "paellad: /proc/self/mem: ");
+  const std::string fifo = folder_ + "/fifo";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  ExpectRefused({"--config", fifo}, "this is no regular file");
+  ExpectRefused({"--config", File(std::string((1 << 20) + 1, '\n'))}, "not longer than 1 MiB");
+  EXPECT_EQ(Read({"--config", File(std::string(1 << 20, '\n'))}), SettingsResult::kRun) << said_;
+}
+
+TEST_F(CommandLineTest, EmptyPathsAreRefused) {
+  for (const char* option : {"--config", "--optional-config", "--socket", "--control-socket"}) {
+    ExpectRefused({option, ""}, "it is empty");
+  }
+}
+
 TEST_F(CommandLineTest, AFileOfAnotherUserIsRefused) {
   constexpr uid_t kNobody = 65534;
   const std::string path = File("device = 1\n");
@@ -240,8 +259,8 @@ TEST_F(CommandLineTest, AFileOfAnotherUserIsRefused) {
 }
 
 TEST_F(CommandLineTest, AddressesMustMakeSenseTogether) {
-  ExpectRefused({"--config", File("window_base = 0x4000_0000_1000\n")}, "whole multiples of 2 MiB");
-  ExpectRefused({"--config", File("arena_bytes = 4096\n")}, "whole multiples of 2 MiB");
+  ExpectRefused({"--config", File("window_base = 0x4000_0000_1000\n")}, "a multiple of 2 MiB");
+  ExpectRefused({"--config", File("arena_bytes = 4096\n")}, "a multiple of 2 MiB");
   ExpectRefused({"--config", File("window_base = 0x1100_0000_0000\n")}, "windows and arenas overlap");
   // The last arena reaches into the first window.
   ExpectRefused({"--config", File("arena_base = 0x1ff0_0000_0000\n")}, "windows and arenas overlap");
