@@ -61,7 +61,7 @@ std::string ClientRegistry::Objection(const ipc::Hello& hello, const std::option
            std::to_string(hello.version) + ": they come from different releases";
   }
   if (!owner) return "the system does not tell whose process this is";
-  if (!IsPrintable(hello.tenant)) return "a tenant's name has 1 to 128 characters and no blanks";
+  if (!IsPrintable(hello.tenant)) return "a tenant's name has 1 to 128 printable characters and no blanks";
   if (!IsClass(hello.class_name)) return "there is no class '" + Printable(hello.class_name, kMaxNameBytes) + "'";
   if (hello.driver_version != 0 && hello.driver_version != device.driver_version) {
     return "the program's driver is of version " + std::to_string(hello.driver_version) + ", the daemon's of " +
