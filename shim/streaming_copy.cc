@@ -50,7 +50,7 @@ void StreamingCopy(std::byte* destination, const std::byte* source, std::size_t 
     source += done;
     size_bytes -= done;
   }
-  std::memcpy(destination, source, size_bytes);
+  if (size_bytes != 0) std::memcpy(destination, source, size_bytes);  // of nothing, the pointers may be null
 }
 
 }  // namespace paella::shim
