@@ -83,7 +83,11 @@ CUresult Streams::Create(unsigned flags, int priority, Context* context, CUstrea
   }
   message.flags = flags;
   message.priority = priority;
-  *stream = {message.stream, flags, priority, next_id_.fetch_add(1, std::memory_order_relaxed), context};
+  stream->number = message.stream;
+  stream->flags = flags;
+  stream->priority = priority;
+  stream->id = next_id_.fetch_add(1, std::memory_order_relaxed);
+  stream->context = context;
   const CUresult posted = submission_.Post(message);
   if (posted != CUDA_SUCCESS) return posted;
   handle = reinterpret_cast<CUstream>(stream);

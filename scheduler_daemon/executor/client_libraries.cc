@@ -92,6 +92,7 @@ CUresult ClientObjects::Handle(const ipc::LibraryUnload& call, ipc::LibraryUnloa
     for (const auto& [name, kernel] : found->second.kernels) kernels_.erase(kernel);
     for (const std::uint64_t address : found->second.globals) ranges_.Remove(address);
     libraries_.erase(found);
+    kernels_lost_.fetch_add(1, std::memory_order_release);
   }
   return driver_.cuModuleUnload(module);
 }

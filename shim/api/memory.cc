@@ -2,6 +2,7 @@
 #include "driver_api.h"
 #include "shim/client.h"
 #include "shim/tear_down.h"
+#include "shim/unsupported.h"
 
 using namespace paella::shim;
 namespace ipc = paella::ipc;
@@ -11,6 +12,8 @@ namespace {
 constexpr std::size_t kPitchAlignmentBytes = 512;  // the driver's on every GPU since Pascal
 
 CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_bytes, bool from_pool) {
+  // Stream-ordered allocation is what a thread may do beside another's capture.
+  if (const CUresult result = from_pool ? CUDA_SUCCESS : client.captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
   ipc::AllocateDevice message;
   message.size_bytes = size_bytes;
   ipc::AllocateDeviceReply reply;
@@ -26,6 +29,7 @@ CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_b
 }
 
 CUresult AllocateHost(Client& client, std::uint64_t& address, std::size_t size_bytes, MemoryKind kind, unsigned flags) {
+  if (const CUresult result = client.captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
   ipc::AllocateHost message;
   message.size_bytes = size_bytes;
   ipc::AllocateHostReply reply;
@@ -59,19 +63,30 @@ CUresult AllocateHostFor(void** pp, std::size_t size_bytes, unsigned flags) {
 
 // Freed memory may still be in use by what was posted, so everything is waited for first, as natively.
 CUresult Free(Client& client, const Allocation& allocation) {
+  if (const CUresult result = client.captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
   if (const CUresult result = client.streams.SynchronizeAll(client.wait_style()); result != CUDA_SUCCESS) return result;
   return GiveBack(client, allocation);
+}
+
+// Graphs have no memory of their own here.
+CUresult UnsupportedInCapture(Client& client, Stream& stream) {
+  const CUresult refused = client.captures.Refuse(stream);
+  return refused == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
+             ? UnsupportedForm("stream-ordered allocation or freeing in a capture")
+             : refused;
 }
 
 CUresult AllocateInOrder(CUdeviceptr* dptr, std::size_t size_bytes, CUmemoryPool pool, CUstream stream) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  if (client->streams.Find(stream) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  Stream* const in = client->streams.Find(stream);
+  if (in == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if (dptr == nullptr || pool != client->default_pool()) return CUDA_ERROR_INVALID_VALUE;
   if (size_bytes == 0) {
     *dptr = 0;
     return CUDA_SUCCESS;
   }
+  if (!in->IsOrdinary()) return UnsupportedInCapture(*client, *in);
   return AllocateDevice(*client, dptr, size_bytes, true);
 }
 
@@ -137,9 +152,10 @@ CUresult paella_cuMemFree_v2(CUdeviceptr dptr) {
 CUresult paella_cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  const Stream* const stream = client->streams.Find(hStream);
+  Stream* const stream = client->streams.Find(hStream);
   if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if (dptr == 0) return CUDA_SUCCESS;
+  if (!stream->IsOrdinary()) return UnsupportedInCapture(*client, *stream);
   const auto allocation = client->allocations.FindStart(dptr);
   if (!allocation || allocation->kind != MemoryKind::kDevice) return CUDA_ERROR_INVALID_VALUE;
   if (!client->allocations.Remove(dptr)) return CUDA_ERROR_INVALID_VALUE;
