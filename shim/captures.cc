@@ -247,19 +247,27 @@ CUresult Captures::UpdateDependencies(Stream& stream, const CUgraphNode* depende
 }
 
 void Captures::Leave(Stream& stream) {
+  if (stream.IsOrdinary()) return;
   const std::lock_guard lock(graphs_.mutex());
   Capture* const capture = Of(stream);
   if (capture == nullptr) return;
+  if (capture->origin == &stream) return Abandon(*capture);
   Invalidate(*capture);
-  if (capture->origin != &stream) {
-    capture->members.erase(&stream);
-    stream.capture_state.store(CaptureState::kNone, std::memory_order_release);
-    ForbidLegacyAsNeeded();
-    return;
-  }
-  Graph* const graph = capture->graph;
-  const bool is_programs = capture->graph_is_programs;
-  Close(*capture);
+  capture->members.erase(&stream);
+  stream.capture_state.store(CaptureState::kNone, std::memory_order_release);
+  ForbidLegacyAsNeeded();
+}
+
+void Captures::EndAll() {
+  if (any_.load(std::memory_order_acquire) == 0) return;
+  const std::lock_guard lock(graphs_.mutex());
+  while (!captures_.empty()) Abandon(*captures_.begin()->second);
+}
+
+void Captures::Abandon(Capture& capture) {
+  Graph* const graph = capture.graph;
+  const bool is_programs = capture.graph_is_programs;
+  Close(capture);
   if (!is_programs) graphs_.Destroy(graph);
 }
 

@@ -46,6 +46,8 @@ class Captures {
                               std::size_t count, unsigned flags);
   // A stream that is destroyed leaves its capture.
   void Leave(Stream& stream);
+  // When streams go with their context.
+  void EndAll();
 
   struct Info {
     CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
@@ -94,6 +96,7 @@ class Captures {
   CUresult AddNode(Capture& capture, Stream& stream, Work work);
   bool AllIsJoined(const Capture& capture) const;
   void Close(Capture& capture);
+  void Abandon(Capture& capture);
   void ForbidLegacyAsNeeded();
   CUresult CheckUnsafeSlowly();
 

@@ -19,7 +19,9 @@ pthread_key_t ThreadExitKey() {
     pthread_key_create(&made, [](void* handle) {
       per_thread_stream = nullptr;  // a later exit handler of this thread may want another one
       if (Client* client = ready_client.load(std::memory_order_acquire)) {
-        client->streams.Destroy(static_cast<CUstream>(handle));
+        const auto stream = static_cast<CUstream>(handle);
+        if (Stream* const object = client->streams.Find(stream)) client->captures.Leave(*object);
+        client->streams.Destroy(stream);
       }
     });
     return made;

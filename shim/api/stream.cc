@@ -27,9 +27,7 @@ CUresult CreateStream(CUstream* handle, unsigned flags, int priority) {
 CUresult DestroyStream(CUstream handle) {
   Client* client;
   if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
-  if (Stream* const stream = client->streams.Find(handle); stream != nullptr && !stream->IsOrdinary()) {
-    client->captures.Leave(*stream);
-  }
+  if (Stream* const stream = client->streams.Find(handle)) client->captures.Leave(*stream);
   return client->streams.Destroy(handle);
 }
 
