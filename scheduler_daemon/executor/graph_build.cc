@@ -45,7 +45,13 @@ std::optional<Launch> LaunchOf(const ipc::LaunchKernel& message, const ClientObj
   return kernel ? CheckLaunch(message, *kernel) : std::nullopt;
 }
 
-// Adds one node of each kind; the driver's own context is current on the worker.
+CUcontext CurrentContext(const Driver& driver) {
+  CUcontext context = nullptr;
+  driver.cuCtxGetCurrent(&context);
+  return context;
+}
+
+// Adds one node of each kind.
 struct Adder {
   const Driver& driver;
   const ClientObjects& objects;
@@ -72,19 +78,13 @@ struct Adder {
 
   CUresult operator()(const ipc::Memset& memset) const {
     const CUDA_MEMSET_NODE_PARAMS described = DescribeTransfer(memset);
-    return driver.cuGraphAddMemsetNode(&node, graph, after.data(), after.size(), &described, CurrentContext());
+    return driver.cuGraphAddMemsetNode(&node, graph, after.data(), after.size(), &described, CurrentContext(driver));
   }
 
   template <typename Copy>
   CUresult operator()(const Copy& copy) const {
     const CUDA_MEMCPY3D described = DescribeTransfer(copy);
-    return driver.cuGraphAddMemcpyNode(&node, graph, after.data(), after.size(), &described, CurrentContext());
-  }
-
-  CUcontext CurrentContext() const {
-    CUcontext context = nullptr;
-    driver.cuCtxGetCurrent(&context);
-    return context;
+    return driver.cuGraphAddMemcpyNode(&node, graph, after.data(), after.size(), &described, CurrentContext(driver));
   }
 };
 
@@ -109,19 +109,13 @@ struct Changer {
 
   CUresult operator()(const ipc::Memset& memset) const {
     const CUDA_MEMSET_NODE_PARAMS described = DescribeTransfer(memset);
-    return driver.cuGraphExecMemsetNodeSetParams(executable, node, &described, CurrentContext());
+    return driver.cuGraphExecMemsetNodeSetParams(executable, node, &described, CurrentContext(driver));
   }
 
   template <typename Copy>
   CUresult operator()(const Copy& copy) const {
     const CUDA_MEMCPY3D described = DescribeTransfer(copy);
-    return driver.cuGraphExecMemcpyNodeSetParams(executable, node, &described, CurrentContext());
-  }
-
-  CUcontext CurrentContext() const {
-    CUcontext context = nullptr;
-    driver.cuCtxGetCurrent(&context);
-    return context;
+    return driver.cuGraphExecMemcpyNodeSetParams(executable, node, &described, CurrentContext(driver));
   }
 };
 
