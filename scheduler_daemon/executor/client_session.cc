@@ -95,7 +95,10 @@ void ClientSession::DropWaiting() {
     tenant_->pending_commands -= queue.waiting.size();
     // Nobody will run it any more.
     if (queue.awaits_callback) tenant_->pending_commands -= queue.dispatched - queue.completed;
-    if (queue.awaits_callback) queue.completed = queue.dispatched;
+    if (queue.awaits_callback) {
+      queue.completed = queue.dispatched;
+      queue.nodes_in_flight = 0;
+    }
   }
   streams_.DropWaiting();
 }
@@ -232,9 +235,13 @@ void ClientSession::On(const ipc::LaunchGraph& message) {
   auto graph = objects_.graphs().Find(message.graph, result);
   if (result == CUDA_ERROR_INVALID_HANDLE) return Break("it launches a graph that does not exist");
   launches.fetch_add(1, std::memory_order_relaxed);
-  const bool valid = graph != nullptr;
-  Enqueue(message.stream, message.sequence, valid,
-          [graph = std::move(graph)](CUstream stream) { return graph->Launch(stream); });
+  if (graph == nullptr) return Enqueue(message.stream, message.sequence, false, nullptr);
+  Command command;
+  command.stream = message.stream;
+  command.sequence = message.sequence;
+  command.nodes = std::max(1u, graph->node_count());
+  command.issue = [graph = std::move(graph)](CUstream stream) { return graph->Launch(stream); };
+  EnqueueCommand(std::move(command));
 }
 
 void ClientSession::On(const ipc::GraphDestroy& message) {

@@ -24,6 +24,7 @@ class GraphBuild {
   // end. What is on the GPU already goes on as it was.
   bool Change(std::uint32_t node, const NodeWork& before, const NodeWork& after, const ClientObjects& objects);
 
+  std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
   CUresult Launch(CUstream stream) const { return driver_.cuGraphLaunch(executable_, stream); }
 
  private:

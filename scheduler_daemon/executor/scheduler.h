@@ -31,6 +31,11 @@ class Scheduler {
   static constexpr std::size_t kInFlightWhenShared = 16;
   // Of one stream, always: the driver blocks a thread that queues about a thousand.
   static constexpr std::uint64_t kInFlightPerStream = 256;
+  // The same for graphs, whose nodes fill the same queues: none is dispatched behind as many.
+  static constexpr std::uint64_t kNodesPerStream = 1024;
+  // For how many commands a graph counts at most in kInFlightWhenShared: two are in flight then, so that the GPU does
+  // not wait while the next one is chosen, and nobody waits for sixteen.
+  static constexpr std::uint32_t kGraphCountsFor = kInFlightWhenShared / 2;
 
   Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<Policy> policy)
       : driver_(driver), gpu_streams_(gpu_streams), policy_(std::move(policy)) {}

@@ -1,6 +1,7 @@
 #include "scheduler_daemon/executor/stream_table.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -87,13 +88,18 @@ Command StreamTable::TakeHead(std::uint32_t stream) {
   Command command = std::move(queue.waiting.front());
   queue.waiting.pop_front();
   queue.dispatched = command.sequence;
+  queue.nodes_in_flight += command.nodes;
+  if (command.nodes != 1) queue.graphs.push_back({command.sequence, command.nodes});
   if (command.on_completed) queue.on_completed.emplace(command.sequence, std::move(command.on_completed));
   return command;
 }
 
 void StreamTable::Complete(std::uint32_t stream, std::uint64_t sequence) {
   StreamQueue& queue = streams_[stream];
-  queue.completed = std::max(queue.completed, std::min(sequence, queue.dispatched));
+  const std::uint64_t completed = std::max(queue.completed, std::min(sequence, queue.dispatched));
+  queue.nodes_in_flight -= CountUpTo(stream, completed, std::numeric_limits<std::uint32_t>::max());
+  queue.completed = completed;
+  while (!queue.graphs.empty() && queue.graphs.front().sequence <= completed) queue.graphs.pop_front();
   while (!queue.on_completed.empty() && queue.on_completed.begin()->first <= queue.completed) {
     const auto job = queue.on_completed.extract(queue.on_completed.begin());  // first: it may add others
     job.mapped()();
@@ -101,6 +107,16 @@ void StreamTable::Complete(std::uint32_t stream, std::uint64_t sequence) {
   if (!queue.idle()) return;
   std::erase(active_, stream);
   if (queue.destroyed) queue.exists = queue.destroyed = false;
+}
+
+std::uint64_t StreamTable::CountUpTo(std::uint32_t stream, std::uint64_t sequence, std::uint32_t most) const {
+  const StreamQueue& queue = streams_[stream];
+  std::uint64_t count = sequence - queue.completed;
+  for (const StreamQueue::Graph& graph : queue.graphs) {
+    if (graph.sequence > sequence) break;
+    count += std::min(graph.nodes, most) - 1;
+  }
+  return count;
 }
 
 void StreamTable::WhenDone(std::function<void()> job) {
