@@ -97,6 +97,7 @@ Client::Client(Connection&& accepted, RealDriver* real_driver)
       staging(ipc::kStagingBytes, StagingCommandIsComplete, &submission),
       libraries(submission, allocations, real),
       pinned_blocks(submission, allocations),
+      graph_memories(*this),
       captures(graphs, streams),
       graph_execs(*this) {}
 

@@ -45,6 +45,7 @@ struct Client {
   StagingAllocator staging;
   Libraries libraries;
   PinnedBlocks pinned_blocks;
+  GraphMemories graph_memories;
   Graphs graphs;
   Captures captures;
   GraphExecs graph_execs;

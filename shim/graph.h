@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "shim/cuda_api.h"
+#include "shim/graph_memory.h"
 #include "shim/launch_encoding.h"
 
 namespace paella::shim {
@@ -55,7 +56,17 @@ struct EventWaitWork {
   CUevent event = nullptr;
 };
 
-using Work = std::variant<EmptyWork, KernelWork, CopyWork, FillWork, HostWork, ChildWork, EventRecordWork, EventWaitWork>;
+struct AllocWork {
+  std::shared_ptr<GraphMemory> memory;  // never null
+  CUDA_MEM_ALLOC_NODE_PARAMS description{};
+};
+
+struct FreeWork {
+  CUdeviceptr address = 0;
+};
+
+using Work = std::variant<EmptyWork, KernelWork, CopyWork, FillWork, HostWork, ChildWork, EventRecordWork, EventWaitWork,
+                          AllocWork, FreeWork>;
 
 CUgraphNodeType TypeOf(const Work& work);
 

@@ -6,6 +6,7 @@
 #include "shim/client.h"
 #include "shim/graph_plan.h"
 #include "shim/graph_work.h"
+#include "shim/unsupported.h"
 
 namespace paella::shim {
 namespace {
@@ -256,18 +257,42 @@ CUresult GraphExecs::PostStages(GraphExec& exec, Stream& stream) {
   return client_.submission.Failure();
 }
 
+// Memory is there all the time: what changes is whose it is, and that in the order of the program's calls.
+CUresult GraphExecs::DoMemoryNodes(const GraphExec& exec) {
+  const bool free_first = (exec.flags & CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH) != 0;
+  for (const GraphNode* node : exec.plan->memory) {
+    if (const auto* alloc = std::get_if<AllocWork>(&node->work)) {
+      if (!client_.graph_memories.Allocate(*alloc->memory, free_first)) return CUDA_ERROR_INVALID_VALUE;
+    } else {
+      client_.graph_memories.Free(std::get<FreeWork>(node->work).address);
+    }
+  }
+  return CUDA_SUCCESS;
+}
+
+void GraphExecs::NoteUseOfMemory(const GraphExec& exec) {
+  for (const GraphNode* node : exec.plan->memory) {
+    const auto* alloc = std::get_if<AllocWork>(&node->work);
+    const std::uint64_t address = alloc != nullptr ? alloc->memory->address() : std::get<FreeWork>(node->work).address;
+    client_.graph_memories.UsedUntil(address, exec.last_stream, exec.last_sequence);
+  }
+}
+
 CUresult GraphExecs::Launch(GraphExec& exec, Stream& stream) {
   const std::lock_guard lock(exec.mutex);
   if (const CUresult result = Prepare(exec); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = DoMemoryNodes(exec); result != CUDA_SUCCESS) return result;
   if (const CUresult result = WaitForLastLaunch(exec, stream); result != CUDA_SUCCESS) return result;
   const CUresult result = PostStages(exec, stream);
   exec.last_stream = stream.number;
   exec.last_sequence = client_.submission.Posted(stream.number);
+  NoteUseOfMemory(exec);
   return result;
 }
 
 CUresult GraphExecs::Capture(GraphExec& exec, Stream& stream) {
   const std::lock_guard lock(exec.mutex);
+  if (HasMemory(*exec.graph)) return UnsupportedForm("a graph with memory of its own in a capture");
   // Borrowed: what becomes the node's is a copy.
   return client_.captures.Add(stream, ChildWork{{exec.graph, [](Graph*) {}}});
 }

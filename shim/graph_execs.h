@@ -77,6 +77,8 @@ class GraphExecs {
   CUresult SendChanges(GraphExec& exec);
   CUresult WaitForLastLaunch(const GraphExec& exec, const Stream& stream);
   CUresult PostStages(GraphExec& exec, Stream& stream);
+  CUresult DoMemoryNodes(const GraphExec& exec);
+  void NoteUseOfMemory(const GraphExec& exec);
   void NodeChanged(GraphExec& exec, const GraphNode& node);
 
   Client& client_;

@@ -121,6 +121,8 @@ CUresult Planner::AddNode(const GraphNode& node, const Numbers& after, Numbers& 
     if (const CUresult result = ReadDescription(copy->description, box); result != CUDA_SUCCESS) return result;
     return AddCopy(node, box, after, ends);
   }
+  const CUgraphNodeType type = TypeOf(node.work);
+  if (type == CU_GRAPH_NODE_TYPE_MEM_ALLOC || type == CU_GRAPH_NODE_TYPE_MEM_FREE) plan_.memory.push_back(&node);
   Item& item = NewItem(&node, after, ends);
   CUresult result = CUDA_SUCCESS;
   if (!EncodeForGpu(client_, node, item.kind, item.bytes, result)) item.action = GraphAction{&node};
@@ -217,6 +219,7 @@ bool EncodeForGpu(Client& client, const GraphNode& node, std::uint32_t& kind, st
   bytes.clear();
   if (!node.enabled) return true;
   if (std::holds_alternative<EmptyWork>(node.work)) return true;
+  if (std::holds_alternative<AllocWork>(node.work) || std::holds_alternative<FreeWork>(node.work)) return true;
   if (const auto* kernel = std::get_if<KernelWork>(&node.work)) {
     result = EncodeKernel(client, *kernel, kind, bytes);
     return true;

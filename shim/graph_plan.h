@@ -49,6 +49,7 @@ struct GraphPlan {
   std::vector<GraphStage> stages;
   std::unordered_map<const GraphNode*, Place> places;  // of nodes that the GPU does
   std::vector<PinnedBlock> blocks;                     // that the moves use
+  std::vector<const GraphNode*> memory;                // nodes that allocate and free, in order
 };
 
 // The error of the first node that cannot be done, and the node.

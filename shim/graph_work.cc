@@ -34,6 +34,10 @@ struct Comparison {
   bool operator()(const HostWork& left, const HostWork& right) const {
     return left.function == right.function && left.user_data == right.user_data;
   }
+  bool operator()(const AllocWork& left, const AllocWork& right) const {
+    return left.description.bytesize == right.description.bytesize;
+  }
+  bool operator()(const FreeWork& left, const FreeWork& right) const { return left.address == right.address; }
   template <typename Left, typename Right>
   bool operator()(const Left&, const Right&) const {
     return false;
@@ -41,6 +45,32 @@ struct Comparison {
 };
 
 }  // namespace
+
+CUresult ReadAllocWork(Client& client, const CUDA_MEM_ALLOC_NODE_PARAMS& parameters, AllocWork& work) {
+  const CUmemPoolProps& pool = parameters.poolProps;
+  if (parameters.bytesize == 0 || pool.allocType != CU_MEM_ALLOCATION_TYPE_PINNED ||
+      pool.handleTypes != CU_MEM_HANDLE_TYPE_NONE) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  if (pool.location.type != CU_MEM_LOCATION_TYPE_DEVICE) return UnsupportedForm("graph memory that is not the GPU's");
+  if (pool.location.id != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult result = client.graph_memories.Make(parameters.bytesize, work.memory); result != CUDA_SUCCESS) {
+    return result;
+  }
+  work.description = parameters;
+  work.description.accessDescs = nullptr;  // there is no other GPU
+  work.description.accessDescCount = 0;
+  work.description.dptr = work.memory->address();
+  return CUDA_SUCCESS;
+}
+
+CUDA_MEM_ALLOC_NODE_PARAMS GraphMemoryOfSize(std::size_t size_bytes) {
+  CUDA_MEM_ALLOC_NODE_PARAMS parameters{};
+  parameters.poolProps.allocType = CU_MEM_ALLOCATION_TYPE_PINNED;
+  parameters.poolProps.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  parameters.bytesize = size_bytes;
+  return parameters;
+}
 
 KernelWork DescribeKernel(const Kernel& kernel, const LaunchShape& shape, std::span<const CUlaunchAttribute> attributes,
                           const LaunchParameters& parameters) {

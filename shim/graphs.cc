@@ -41,6 +41,8 @@ CUgraphNodeType TypeOf(const Work& work) {
     CUgraphNodeType operator()(const ChildWork&) const { return CU_GRAPH_NODE_TYPE_GRAPH; }
     CUgraphNodeType operator()(const EventRecordWork&) const { return CU_GRAPH_NODE_TYPE_EVENT_RECORD; }
     CUgraphNodeType operator()(const EventWaitWork&) const { return CU_GRAPH_NODE_TYPE_WAIT_EVENT; }
+    CUgraphNodeType operator()(const AllocWork&) const { return CU_GRAPH_NODE_TYPE_MEM_ALLOC; }
+    CUgraphNodeType operator()(const FreeWork&) const { return CU_GRAPH_NODE_TYPE_MEM_FREE; }
   };
   return std::visit(Type{}, work);
 }
@@ -166,6 +168,12 @@ CUresult Graphs::RemoveEdge(const GraphEdge& from, GraphNode& to) {
   std::erase(from.from->dependents, &to);
   to.dependencies.erase(found);
   return CUDA_SUCCESS;
+}
+
+bool HasMemory(const Graph& graph) {
+  return std::ranges::any_of(graph.nodes, [](const auto& node) {
+    return std::holds_alternative<AllocWork>(node->work) || std::holds_alternative<FreeWork>(node->work);
+  });
 }
 
 bool Reaches(const GraphNode& from, const GraphNode& to) {

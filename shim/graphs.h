@@ -55,6 +55,8 @@ class Graphs {
   std::uint64_t next_id_ = 1;
 };
 
+// Whether it allocates or frees memory: such a graph is not copied.
+bool HasMemory(const Graph& graph);
 // Whether `from` is `to` or comes before it.
 bool Reaches(const GraphNode& from, const GraphNode& to);
 // Nodes in an order in which each comes after its dependencies, and otherwise as they were added. Fewer than the graph

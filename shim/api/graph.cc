@@ -134,6 +134,7 @@ CUresult paella_cuGraphClone(CUgraph* phGraphClone, CUgraph originalGraph) {
   Graph* graph;
   if (const CUresult result = entry.Enter(originalGraph, graph); result != CUDA_SUCCESS) return result;
   if (phGraphClone == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (HasMemory(*graph)) return CUDA_ERROR_NOT_SUPPORTED;  // as CUDA says
   Graph* const clone = entry.client->graphs.Clone(*graph);
   entry.client->user_objects.RetainAll(*clone);
   *phGraphClone = HandleOf(clone);

@@ -1,4 +1,4 @@
-// Executable graphs: instantiating, launching and updating them as wholes; and the memory of graphs, of which there is none.
+// Executable graphs: instantiating, launching and updating them as wholes; and how much memory graphs have.
 #include "driver_api.h"
 #include "shim/api/graph_entry.h"
 #include "shim/unsupported.h"
@@ -48,8 +48,7 @@ CUresult Update(CUgraphExec exec_handle, CUgraph handle, CUgraphExecUpdateResult
   return verdict.result == CU_GRAPH_EXEC_UPDATE_SUCCESS ? CUDA_SUCCESS : CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
 }
 
-CUresult CheckGraphMemory(CUdevice device) {
-  Client* client;
+CUresult EnterGraphMemory(Client*& client, CUdevice device) {
   if (const CUresult result = Enter(client); result != CUDA_SUCCESS) return result;
   return device == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
 }
@@ -135,18 +134,27 @@ CUresult paella_cuGraphExecUpdate_v2(CUgraphExec hGraphExec, CUgraph hGraph, CUg
   return Update(hGraphExec, hGraph, *resultInfo);
 }
 
-CUresult paella_cuDeviceGraphMemTrim(CUdevice device) { return CheckGraphMemory(device); }
+// Nothing is kept for graphs that have gone.
+CUresult paella_cuDeviceGraphMemTrim(CUdevice device) {
+  Client* client;
+  return EnterGraphMemory(client, device);
+}
 
 CUresult paella_cuDeviceGetGraphMemAttribute(CUdevice device, CUgraphMem_attribute attr, void* value) {
-  if (const CUresult result = CheckGraphMemory(device); result != CUDA_SUCCESS) return result;
+  Client* client;
+  if (const CUresult result = EnterGraphMemory(client, device); result != CUDA_SUCCESS) return result;
   if (value == nullptr || !IsGraphMemoryAttribute(attr)) return CUDA_ERROR_INVALID_VALUE;
-  *static_cast<cuuint64_t*>(value) = 0;
+  const GraphMemories::Use use = client->graph_memories.use();
+  const bool reserved =
+      attr == CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT || attr == CU_GRAPH_MEM_ATTR_RESERVED_MEM_HIGH;
+  *static_cast<cuuint64_t*>(value) = reserved ? use.reserved_bytes : use.used_bytes;
   return CUDA_SUCCESS;
 }
 
-// High-water marks can be set back to zero, where they are.
+// High-water marks are not kept: they are what there is now, as if they were always set back.
 CUresult paella_cuDeviceSetGraphMemAttribute(CUdevice device, CUgraphMem_attribute attr, void* value) {
-  if (const CUresult result = CheckGraphMemory(device); result != CUDA_SUCCESS) return result;
+  Client* client;
+  if (const CUresult result = EnterGraphMemory(client, device); result != CUDA_SUCCESS) return result;
   const bool is_mark = attr == CU_GRAPH_MEM_ATTR_USED_MEM_HIGH || attr == CU_GRAPH_MEM_ATTR_RESERVED_MEM_HIGH;
   if (value == nullptr || !is_mark || *static_cast<const cuuint64_t*>(value) != 0) return CUDA_ERROR_INVALID_VALUE;
   return CUDA_SUCCESS;

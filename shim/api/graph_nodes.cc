@@ -126,7 +126,25 @@ auto ReadChild(CUgraph handle, CUgraph into) {
   return [handle, into](Client& client, ChildWork& work) {
     Graph* const child = client.graphs.Find(handle);
     if (child == nullptr || child->captured_into || handle == into) return CUDA_ERROR_INVALID_VALUE;
+    if (HasMemory(*child)) return CUDA_ERROR_NOT_SUPPORTED;
     work.graph = {child, [](Graph*) {}};  // borrowed: the node gets a copy
+    return CUDA_SUCCESS;
+  };
+}
+
+auto ReadAlloc(CUDA_MEM_ALLOC_NODE_PARAMS* parameters) {
+  return [parameters](Client& client, AllocWork& work) {
+    if (parameters == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const CUresult result = ReadAllocWork(client, *parameters, work);
+    if (result == CUDA_SUCCESS) parameters->dptr = work.description.dptr;
+    return result;
+  };
+}
+
+auto ReadFree(CUdeviceptr address) {
+  return [address](Client& client, FreeWork& work) {
+    if (!client.graph_memories.IsGraphs(address)) return CUDA_ERROR_INVALID_VALUE;
+    work.address = address;
     return CUDA_SUCCESS;
   };
 }
@@ -175,6 +193,15 @@ CUresult AddAny(const Position& position, CUgraphNodeParams* p) {
   if (p->type == CU_GRAPH_NODE_TYPE_EMPTY) {
     return Add<EmptyWork>(position, [](Client&, EmptyWork&) { return CUDA_SUCCESS; });
   }
+  if (p->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC) {
+    CUDA_MEM_ALLOC_NODE_PARAMS parameters;
+    static_assert(sizeof parameters == sizeof p->alloc, "the same structure under a newer name");
+    std::memcpy(&parameters, &p->alloc, sizeof parameters);
+    const CUresult result = Add<AllocWork>(position, ReadAlloc(&parameters));
+    p->alloc.dptr = parameters.dptr;
+    return result;
+  }
+  if (p->type == CU_GRAPH_NODE_TYPE_MEM_FREE) return Add<FreeWork>(position, ReadFree(p->free.dptr));
   if (p->type == CU_GRAPH_NODE_TYPE_GRAPH) {
     if (p->graph.ownership != CU_GRAPH_CHILD_GRAPH_OWNERSHIP_CLONE) return UnsupportedForm("a child graph that moves");
     const CUresult result = Add<ChildWork>(position, ReadChild(p->graph.graph, position.graph));
@@ -248,6 +275,16 @@ CUresult paella_cuGraphAddEventRecordNode(CUgraphNode* phGraphNode, CUgraph hGra
 CUresult paella_cuGraphAddEventWaitNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
                                         size_t numDependencies, CUevent event) {
   return Add<EventWaitWork>({phGraphNode, hGraph, dependencies, nullptr, numDependencies}, ReadEvent<EventWaitWork>(event));
+}
+
+CUresult paella_cuGraphAddMemAllocNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                                       size_t numDependencies, CUDA_MEM_ALLOC_NODE_PARAMS* nodeParams) {
+  return Add<AllocWork>({phGraphNode, hGraph, dependencies, nullptr, numDependencies}, ReadAlloc(nodeParams));
+}
+
+CUresult paella_cuGraphAddMemFreeNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
+                                      size_t numDependencies, CUdeviceptr dptr) {
+  return Add<FreeWork>({phGraphNode, hGraph, dependencies, nullptr, numDependencies}, ReadFree(dptr));
 }
 
 CUresult paella_cuGraphAddNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
@@ -329,6 +366,14 @@ CUresult paella_cuGraphEventWaitNodeGetEvent(CUgraphNode hNode, CUevent* event_o
 
 CUresult paella_cuGraphEventWaitNodeSetEvent(CUgraphNode hNode, CUevent event) {
   return Set<EventWaitWork>(hNode, ReadEvent<EventWaitWork>(event));
+}
+
+CUresult paella_cuGraphMemAllocNodeGetParams(CUgraphNode hNode, CUDA_MEM_ALLOC_NODE_PARAMS* params_out) {
+  return Get<AllocWork>(hNode, params_out, [&](GraphNode&, const AllocWork& work) { *params_out = work.description; });
+}
+
+CUresult paella_cuGraphMemFreeNodeGetParams(CUgraphNode hNode, CUdeviceptr* dptr_out) {
+  return Get<FreeWork>(hNode, dptr_out, [&](GraphNode&, const FreeWork& work) { *dptr_out = work.address; });
 }
 
 CUresult paella_cuGraphNodeSetParams(CUgraphNode hNode, CUgraphNodeParams* nodeParams) {

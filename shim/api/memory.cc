@@ -1,8 +1,8 @@
 // Allocating and freeing.
 #include "driver_api.h"
 #include "shim/client.h"
+#include "shim/graph_work.h"
 #include "shim/tear_down.h"
-#include "shim/unsupported.h"
 
 using namespace paella::shim;
 namespace ipc = paella::ipc;
@@ -68,12 +68,13 @@ CUresult Free(Client& client, const Allocation& allocation) {
   return GiveBack(client, allocation);
 }
 
-// Graphs have no memory of their own here.
-CUresult UnsupportedInCapture(Client& client, Stream& stream) {
-  const CUresult refused = client.captures.Refuse(stream);
-  return refused == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
-             ? UnsupportedForm("stream-ordered allocation or freeing in a capture")
-             : refused;
+CUresult CaptureAllocation(Client& client, Stream& stream, CUdeviceptr* dptr, std::size_t size_bytes) {
+  AllocWork work;
+  if (const CUresult result = ReadAllocWork(client, GraphMemoryOfSize(size_bytes), work); result != CUDA_SUCCESS) return result;
+  const CUdeviceptr address = work.memory->address();
+  const CUresult result = client.captures.Add(stream, std::move(work));
+  if (result == CUDA_SUCCESS) *dptr = address;
+  return result;
 }
 
 CUresult AllocateInOrder(CUdeviceptr* dptr, std::size_t size_bytes, CUmemoryPool pool, CUstream stream) {
@@ -86,7 +87,7 @@ CUresult AllocateInOrder(CUdeviceptr* dptr, std::size_t size_bytes, CUmemoryPool
     *dptr = 0;
     return CUDA_SUCCESS;
   }
-  if (!in->IsOrdinary()) return UnsupportedInCapture(*client, *in);
+  if (!in->IsOrdinary()) return CaptureAllocation(*client, *in, dptr, size_bytes);
   return AllocateDevice(*client, dptr, size_bytes, true);
 }
 
@@ -146,6 +147,10 @@ CUresult paella_cuMemFree_v2(CUdeviceptr dptr) {
   const bool is_freed_so =
       allocation && (allocation->kind == MemoryKind::kDevice || allocation->kind == MemoryKind::kManaged);
   if (!is_freed_so) return CUDA_ERROR_INVALID_VALUE;
+  if (client->graph_memories.IsGraphs(dptr)) {
+    if (!client->graph_memories.Free(dptr)) return CUDA_ERROR_INVALID_VALUE;
+    return client->streams.SynchronizeAll(client->wait_style());
+  }
   return Free(*client, *allocation);
 }
 
@@ -155,7 +160,15 @@ CUresult paella_cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   Stream* const stream = client->streams.Find(hStream);
   if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if (dptr == 0) return CUDA_SUCCESS;
-  if (!stream->IsOrdinary()) return UnsupportedInCapture(*client, *stream);
+  const bool is_graphs = client->graph_memories.IsGraphs(dptr);
+  if (!stream->IsOrdinary()) {
+    return is_graphs ? client->captures.Add(*stream, FreeWork{dptr}) : CUDA_ERROR_INVALID_VALUE;
+  }
+  if (is_graphs) {
+    if (!client->graph_memories.Free(dptr)) return CUDA_ERROR_INVALID_VALUE;
+    client->graph_memories.UsedUntil(dptr, stream->number, client->submission.Posted(stream->number));
+    return CUDA_SUCCESS;
+  }
   const auto allocation = client->allocations.FindStart(dptr);
   if (!allocation || allocation->kind != MemoryKind::kDevice) return CUDA_ERROR_INVALID_VALUE;
   if (!client->allocations.Remove(dptr)) return CUDA_ERROR_INVALID_VALUE;

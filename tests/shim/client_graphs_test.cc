@@ -437,15 +437,63 @@ TEST_F(ClientGraphsTest, UserObjectsEndWithTheirLastGraph) {
   EXPECT_EQ(cuUserObjectRelease(object, 1), CUDA_ERROR_INVALID_VALUE);
 }
 
-TEST_F(ClientGraphsTest, GraphsHaveNoMemoryOfTheirOwn) {
-  cuuint64_t value = 1;
-  EXPECT_EQ(cuDeviceGetGraphMemAttribute(0, CU_GRAPH_MEM_ATTR_USED_MEM_CURRENT, &value), CUDA_SUCCESS);
-  EXPECT_EQ(value, 0u);
+TEST_F(ClientGraphsTest, MemoryOfAGraphIsThereAsLongAsTheGraph) {
+  const auto attribute = [](CUgraphMem_attribute which) {
+    cuuint64_t value = 1;
+    EXPECT_EQ(cuDeviceGetGraphMemAttribute(0, which, &value), CUDA_SUCCESS);
+    return value;
+  };
+  EXPECT_EQ(attribute(CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT), 0u);
   EXPECT_EQ(cuDeviceGraphMemTrim(0), CUDA_SUCCESS);
-  CUdeviceptr address = 0;
   Begin(stream_);
-  EXPECT_EQ(cuMemAllocAsync(&address, 64, stream_), CUDA_ERROR_NOT_SUPPORTED);
-  ExpectInvalidated(stream_);
+  CUdeviceptr kept = 0, passing = 0;
+  EXPECT_EQ(cuMemFreeAsync(memory_, stream_), CUDA_ERROR_INVALID_VALUE);  // it is no graph's
+  EXPECT_EQ(cuMemAllocAsync(&kept, 64, stream_), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemAllocAsync(&passing, 64, stream_), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemsetD8Async(passing, 1, 64, stream_), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemcpyDtoDAsync_v2(kept, passing, 64, stream_), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemFreeAsync(passing, stream_), CUDA_SUCCESS);
+  const CUgraph graph = End(stream_);
+  CUgraph clone = nullptr;
+  EXPECT_EQ(cuGraphClone(&clone, graph), CUDA_ERROR_NOT_SUPPORTED);
+  CUDA_MEM_ALLOC_NODE_PARAMS parameters{};
+  EXPECT_EQ(cuGraphMemAllocNodeGetParams(Nodes(graph)[0], &parameters), CUDA_SUCCESS);
+  EXPECT_EQ(parameters.dptr, kept);
+  CUdeviceptr freed = 0;
+  EXPECT_EQ(cuGraphMemFreeNodeGetParams(Nodes(graph)[4], &freed), CUDA_SUCCESS);
+  EXPECT_EQ(freed, passing);
+
+  const CUgraphExec exec = Instantiate(graph);
+  EXPECT_EQ(attribute(CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT), 128u);
+  EXPECT_EQ(attribute(CU_GRAPH_MEM_ATTR_USED_MEM_CURRENT), 0u);
+  EXPECT_EQ(cuGraphLaunch(exec, stream_), CUDA_SUCCESS);
+  EXPECT_EQ(attribute(CU_GRAPH_MEM_ATTR_USED_MEM_CURRENT), 64u);
+  EXPECT_EQ(cuGraphLaunch(exec, stream_), CUDA_ERROR_INVALID_VALUE);  // the program has the memory
+  EXPECT_EQ(cuMemFreeAsync(kept, stream_), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemFreeAsync(kept, stream_), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuGraphLaunch(exec, stream_), CUDA_SUCCESS);
+  unsigned char bytes[64];
+  EXPECT_EQ(cuMemcpyDtoH_v2(bytes, kept, 64), CUDA_SUCCESS);
+  EXPECT_EQ(bytes[63], 1);
+  EXPECT_EQ(cuGraphExecDestroy(exec), CUDA_SUCCESS);
+  EXPECT_EQ(cuGraphDestroy(graph), CUDA_SUCCESS);
+  EXPECT_EQ(attribute(CU_GRAPH_MEM_ATTR_RESERVED_MEM_CURRENT), 0u);
+  EXPECT_EQ(cuMemsetD8_v2(passing, 1, 64), CUDA_ERROR_INVALID_VALUE);  // gone with the graph
+  EXPECT_EQ(cuMemsetD8_v2(kept, 1, 64), CUDA_SUCCESS);                 // the program's, and freed as ever
+  EXPECT_EQ(cuMemFree_v2(kept), CUDA_SUCCESS);
+}
+
+TEST_F(ClientGraphsTest, MemoryIsFreedAtTheNextLaunchIfAskedFor) {
+  Begin(stream_);
+  CUdeviceptr address = 0;
+  EXPECT_EQ(cuMemAllocAsync(&address, 64, stream_), CUDA_SUCCESS);
+  const CUgraph graph = End(stream_);
+  CUgraphExec exec = nullptr;
+  EXPECT_EQ(cuGraphInstantiateWithFlags(&exec, graph, CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH), CUDA_SUCCESS);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(cuGraphLaunch(exec, stream_), CUDA_SUCCESS);
+  cuuint64_t flags = 0;
+  EXPECT_EQ(cuGraphExecGetFlags(exec, &flags), CUDA_SUCCESS);
+  EXPECT_EQ(flags, static_cast<cuuint64_t>(CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH));
 }
 
 }  // namespace

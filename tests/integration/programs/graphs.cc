@@ -367,6 +367,35 @@ int GraphInCapture() {
   return 0;
 }
 
+// Memory that a graph allocates, uses and frees; some of it outlives the launch, or the graph.
+int GraphMemory() {
+  const Program program;
+  const Stream stream(CU_STREAM_NON_BLOCKING);
+  CUdeviceptr passing = 0, kept = 0;
+  {
+    BeginCapture(stream);
+    Check(cuMemAllocAsync(&passing, kBytes, stream), "cuMemAllocAsync");
+    Check(cuMemAllocAsync(&kept, kBytes, stream), "cuMemAllocAsync");
+    program.kernels.Fill(passing, kCount, 40, stream);
+    program.kernels.Mix(passing, kCount, 2, stream);
+    Check(cuMemcpyDtoDAsync(kept, passing, kBytes, stream), "cuMemcpyDtoDAsync");
+    Check(cuMemFreeAsync(passing, stream), "cuMemFreeAsync");
+    const Graph graph(EndCapture(stream));
+    const Exec exec(graph);
+    for (int i = 0; i < 3; ++i) {
+      if (i != 0) Check(cuMemFreeAsync(kept, stream), "cuMemFreeAsync of a graph's memory");
+      exec.Launch(stream);
+      program.kernels.Mix(kept, kCount, 1, stream);
+    }
+  }
+  std::vector<unsigned> values(kCount);
+  stream.Synchronize();
+  Check(cuMemcpyDtoH(values.data(), kept, kBytes), "cuMemcpyDtoH");
+  ExpectMixed(values, 40, 3, "memory of a graph is wrong");
+  Check(cuMemFree(kept), "cuMemFree");
+  return 0;
+}
+
 // Many nodes, more than a record or a reply could hold.
 int LargeGraph() {
   const Program program;
@@ -410,10 +439,15 @@ int FreedMemory() {
 int main(int argc, char** argv) {
   using namespace paella::integration;
   const std::map<std::string, int (*)()> scenarios{
-      {"capture_fork_join", CaptureForkJoin}, {"graph_api", GraphApi},
-      {"host_nodes", HostNodes},              {"one_after_the_other", OneAfterTheOther},
-      {"update_behind_launches", UpdateBehindLaunches}, {"graph_in_capture", GraphInCapture},
-      {"large_graph", LargeGraph},            {"freed_memory", FreedMemory},
+      {"capture_fork_join", CaptureForkJoin},
+      {"graph_api", GraphApi},
+      {"host_nodes", HostNodes},
+      {"one_after_the_other", OneAfterTheOther},
+      {"update_behind_launches", UpdateBehindLaunches},
+      {"graph_in_capture", GraphInCapture},
+      {"graph_memory", GraphMemory},
+      {"large_graph", LargeGraph},
+      {"freed_memory", FreedMemory},
   };
   if (argc != 2 || !scenarios.contains(argv[1])) examples::Fail(examples::kExitUsage, "name a scenario");
   return scenarios.at(argv[1])();
