@@ -44,7 +44,8 @@ CUresult Captures::UseActive(Stream& stream, Capture*& capture) {
 // The legacy stream would have become part of the captures of blocking streams, by the rules of order.
 CUresult Captures::Forbid() {
   for (const auto& [id, capture] : captures_) {
-    const bool blocks = std::ranges::any_of(capture->members, [](const auto& member) { return member.first->IsBlocking(); });
+    const bool blocks =
+        std::ranges::any_of(capture->members, [](const auto& member) { return member.first->IsBlocking(); });
     if (blocks) Invalidate(*capture);
   }
   return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;

@@ -9,7 +9,9 @@ CUresult CheckFill(const Client& client, const CUDA_MEMSET_NODE_PARAMS& fill) {
     return CUDA_ERROR_INVALID_VALUE;
   }
   if (fill.dst % fill.elementSize != 0) return CUDA_ERROR_INVALID_VALUE;
-  if (fill.height > 1 && (fill.pitch < row_bytes || fill.pitch % fill.elementSize != 0)) return CUDA_ERROR_INVALID_VALUE;
+  if (fill.height > 1 && (fill.pitch < row_bytes || fill.pitch % fill.elementSize != 0)) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
   const std::size_t pitch = fill.height > 1 ? fill.pitch : 0;
   if (__builtin_mul_overflow(fill.height - 1, pitch, &extent) || __builtin_add_overflow(extent, row_bytes, &extent)) {
     return CUDA_ERROR_INVALID_VALUE;

@@ -1,5 +1,5 @@
-// A graph as the program builds it: nodes with copies of their parameters, and the edges between them. It exists in this
-// process only; instantiating sends what the GPU has to do to the daemon (graph_execs.h).
+// A graph as the program builds it: nodes with copies of their parameters, and the edges between them. It exists in
+// this process only; instantiating sends what the GPU has to do to the daemon (graph_execs.h).
 //
 // Plain data. Made, linked and freed by Graphs, whose mutex guards all of it.
 #ifndef PAELLA_SHIM_GRAPH_H_
@@ -65,8 +65,8 @@ struct FreeWork {
   CUdeviceptr address = 0;
 };
 
-using Work = std::variant<EmptyWork, KernelWork, CopyWork, FillWork, HostWork, ChildWork, EventRecordWork, EventWaitWork,
-                          AllocWork, FreeWork>;
+using Work = std::variant<EmptyWork, KernelWork, CopyWork, FillWork, HostWork, ChildWork, EventRecordWork,
+                          EventWaitWork, AllocWork, FreeWork>;
 
 CUgraphNodeType TypeOf(const Work& work);
 

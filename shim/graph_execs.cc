@@ -305,7 +305,8 @@ GraphNode* GraphExecs::NodeFor(const GraphExec& exec, const GraphNode& node) {
 // Host functions and events are looked at in the copy at each launch; what the GPU does has to be sent.
 void GraphExecs::NodeChanged(GraphExec& exec, const GraphNode& node) {
   if (exec.needs_new_plan) return;
-  const bool is_action = std::holds_alternative<HostWork>(node.work) || std::holds_alternative<EventRecordWork>(node.work) ||
+  const bool is_action = std::holds_alternative<HostWork>(node.work) ||
+                         std::holds_alternative<EventRecordWork>(node.work) ||
                          std::holds_alternative<EventWaitWork>(node.work);
   if (is_action) return;
   const auto place = exec.plan->places.find(&node);

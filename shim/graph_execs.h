@@ -66,7 +66,8 @@ class GraphExecs {
   // Exchanges what a node does; the work is of the same kind. With the lock held, and the mutex of Graphs.
   void Change(GraphExec& exec, GraphNode& node, Work work);
   void SetEnabled(GraphExec& exec, GraphNode& node, bool enabled);
-  // Takes everything over into `ours`, the copy or a child in it, from a graph of the same form; or nothing. The same locks.
+  // Takes everything over into `ours`, the copy or a child in it, from a graph of the same form; or nothing. The same
+  // locks.
   UpdateVerdict Update(GraphExec& exec, const Graph& ours, const Graph& theirs);
 
  private:

@@ -63,7 +63,8 @@ class Planner {
  private:
   CUresult AddNode(const GraphNode& node, const Numbers& after, Numbers& ends);
   CUresult AddCopy(const GraphNode& node, const StridedCopy& box, const Numbers& after, Numbers& ends);
-  CUresult AddThroughBlock(const GraphNode& node, const StridedCopy& box, bool to_gpu, const Numbers& after, Numbers& ends);
+  CUresult AddThroughBlock(const GraphNode& node, const StridedCopy& box, bool to_gpu, const Numbers& after,
+                           Numbers& ends);
   Item& NewItem(const GraphNode* node, const Numbers& after, Numbers& ends);
 
   Client& client_;

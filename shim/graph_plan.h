@@ -1,6 +1,6 @@
-// What a launch of a graph consists of: stages, one after the other in the launching stream. In each the GPU does its nodes
-// as one graph of the daemon, and then this process does what only it can: host functions, events, moving bytes between
-// the program's pageable memory and pinned memory that the GPU's nodes copy from and to.
+// What a launch of a graph consists of: stages, one after the other in the launching stream. In each the GPU does its
+// nodes as one graph of the daemon, and then this process does what only it can: host functions, events, moving bytes
+// between the program's pageable memory and pinned memory that the GPU's nodes copy from and to.
 //
 //   kernel ─▶ host ─▶ kernel ─▶ copy to pageable      stage 0: kernel            | host
 //                                                     stage 1: kernel, copy      | move to pageable
@@ -55,8 +55,8 @@ struct GraphPlan {
 // The error of the first node that cannot be done, and the node.
 CUresult MakePlan(Client& client, const Graph& graph, GraphPlan& plan, const GraphNode*& culprit);
 
-// What the GPU does for a node, as the daemon takes it: the record's kind, 0 for nothing, and its bytes. False for a node
-// that needs an action, or is none for the GPU.
+// What the GPU does for a node, as the daemon takes it: the record's kind, 0 for nothing, and its bytes. False for a
+// node that needs an action, or is none for the GPU.
 bool EncodeForGpu(Client& client, const GraphNode& node, std::uint32_t& kind, std::vector<std::byte>& bytes,
                   CUresult& result);
 

@@ -116,7 +116,9 @@ CUresult ReadFillWork(Client& client, const CUDA_MEMSET_NODE_PARAMS& parameters,
 void GiveKernelParameters(GraphNode& node, CUDA_KERNEL_NODE_PARAMS& parameters) {
   auto& work = std::get<KernelWork>(node.work);
   node.parameter_pointers.clear();
-  for (const std::uint32_t offset : work.parameter_offsets) node.parameter_pointers.push_back(work.parameters.data() + offset);
+  for (const std::uint32_t offset : work.parameter_offsets) {
+    node.parameter_pointers.push_back(work.parameters.data() + offset);
+  }
   parameters = {};
   parameters.func = work.function;
   parameters.gridDimX = work.shape.grid[0];

@@ -1,5 +1,5 @@
-// From what the program says about a node to what the node keeps, checked as CUDA checks it at once; and back, where the
-// program asks. Any thread; whoever has a GraphNode holds the mutex of Graphs.
+// From what the program says about a node to what the node keeps, checked as CUDA checks it at once; and back, where
+// the program asks. Any thread; whoever has a GraphNode holds the mutex of Graphs.
 #ifndef PAELLA_SHIM_GRAPH_WORK_H_
 #define PAELLA_SHIM_GRAPH_WORK_H_
 

@@ -155,7 +155,8 @@ CUresult Graphs::ReadEdges(const Graph& graph, const CUgraphNode* from, const CU
 
 CUresult Graphs::AddEdge(const GraphEdge& from, GraphNode& to) {
   if (from.from->graph != to.graph || !IsPossible(from) || Reaches(to, *from.from)) return CUDA_ERROR_INVALID_VALUE;
-  const bool is_there = std::ranges::any_of(to.dependencies, [&](const GraphEdge& edge) { return edge.from == from.from; });
+  const bool is_there =
+      std::ranges::any_of(to.dependencies, [&](const GraphEdge& edge) { return edge.from == from.from; });
   if (is_there) return CUDA_ERROR_INVALID_VALUE;
   Link(from, to);
   return CUDA_SUCCESS;

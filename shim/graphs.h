@@ -36,7 +36,8 @@ class Graphs {
   // Exchanges what a node does. A child is copied.
   void SetWork(GraphNode& node, Work work);
 
-  // Nodes with data of their edges, turned from handles: INVALID_VALUE if one is no node of the graph, or is named twice.
+  // Nodes with data of their edges, turned from handles: INVALID_VALUE if one is no node of the graph, or is named
+  // twice.
   CUresult ReadEdges(const Graph& graph, const CUgraphNode* from, const CUgraphEdgeData* data, std::size_t count,
                      std::vector<GraphEdge>& edges) const;
   // INVALID_VALUE if the edge is there already, or would close a circle.

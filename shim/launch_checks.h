@@ -1,5 +1,5 @@
-// What CUDA reports at once about a launch: where its parameters are, its shape, its attributes. For launches in streams and
-// for kernel nodes of graphs. In a header, because the hottest path of the shim is among its callers.
+// What CUDA reports at once about a launch: where its parameters are, its shape, its attributes. For launches in
+// streams and for kernel nodes of graphs. In a header, because the hottest path of the shim is among its callers.
 #ifndef PAELLA_SHIM_LAUNCH_CHECKS_H_
 #define PAELLA_SHIM_LAUNCH_CHECKS_H_
 

@@ -1,5 +1,5 @@
-// Pinned memory that the shim uses for itself, on behalf of graphs that copy from and to pageable memory. Blocks are used
-// again and stay until the process ends: giving one back to the daemon would wait for the client's work.
+// Pinned memory that the shim uses for itself, on behalf of graphs that copy from and to pageable memory. Blocks are
+// used again and stay until the process ends: giving one back to the daemon would wait for the client's work.
 //
 // Any thread. Owns all blocks.
 #ifndef PAELLA_SHIM_PINNED_BLOCKS_H_

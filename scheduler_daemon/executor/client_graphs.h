@@ -1,6 +1,7 @@
 // The executable graphs of one client, by the numbers that it knows them by.
 //
-//   upload ─▶ Handle (worker): decoded, checked, built in the driver ─▶ Find (dispatching thread): a command holds the build
+//   upload ─▶ Handle (worker): decoded, checked, built in the driver ─▶ Find (dispatching thread): a command
+//                                                                       holds the build
 //
 // A launch does what the graph was when the launch was read. So an update changes a build in place only if no waiting
 // command holds it, and else makes another one; the old one ends when its last command has been given to the GPU.

@@ -13,7 +13,8 @@ namespace {
 // A node's own attributes. The other permitted ones are for launches alone: with an edge of a graph before it, a kernel
 // that may overlap with its predecessor waits for it instead, and the carve-out is a hint.
 bool IsOfNodes(CUlaunchAttributeID attribute) {
-  return attribute != CU_LAUNCH_ATTRIBUTE_IGNORE && attribute != CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION &&
+  return attribute != CU_LAUNCH_ATTRIBUTE_IGNORE &&
+         attribute != CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION &&
          attribute != CU_LAUNCH_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
 }
 
@@ -146,9 +147,11 @@ CUresult GraphBuild::AddNode(const GraphNode& node, const ClientObjects& objects
 }
 
 CUresult GraphBuild::Instantiate() {
-  if (const CUresult result = driver_.cuGraphInstantiate(&executable_, graph_, 0); result != CUDA_SUCCESS) return result;
-  // Now, and waited for: else the first launch would do it on the dispatching thread. All other streams are non-blocking,
-  // so nobody else waits for this one.
+  if (const CUresult result = driver_.cuGraphInstantiate(&executable_, graph_, 0); result != CUDA_SUCCESS) {
+    return result;
+  }
+  // Now, and waited for: else the first launch would do it on the dispatching thread. All other streams are
+  // non-blocking, so nobody else waits for this one.
   const CUresult uploaded = driver_.cuGraphUpload(executable_, nullptr);
   return uploaded == CUDA_SUCCESS ? driver_.cuStreamSynchronize(nullptr) : uploaded;
 }

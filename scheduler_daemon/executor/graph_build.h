@@ -1,7 +1,7 @@
 // A graph of a client in the driver: CUgraph, its nodes, and the CUgraphExec made of it.
 //
-// Made, changed and destroyed on the client's worker, since each may take long; launched on the dispatching thread. Owns
-// the driver's objects. What the nodes name was checked before (graph_nodes.h).
+// Made, changed and destroyed on the client's worker, since each may take long; launched on the dispatching thread.
+// Owns the driver's objects. What the nodes name was checked before (graph_nodes.h).
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_GRAPH_BUILD_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_GRAPH_BUILD_H_
 

@@ -148,7 +148,9 @@ void Scheduler::CollectReady() {
     for (const std::uint32_t stream : streams.active()) {
       const StreamQueue& queue = streams.at(stream);
       if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind != Command::Kind::kGpu) continue;
-      if (queue.dispatched - queue.completed >= kInFlightPerStream || queue.nodes_in_flight >= kNodesPerStream) continue;
+      if (queue.dispatched - queue.completed >= kInFlightPerStream || queue.nodes_in_flight >= kNodesPerStream) {
+        continue;
+      }
       ready_.push_back({session.identity().client, session.tenant().number, stream, queue.waiting.front().arrival});
       ready_clients_.push_back(client.get());
     }

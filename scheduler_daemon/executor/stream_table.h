@@ -71,7 +71,8 @@ class StreamTable {
   // Everything of the stream up to `sequence` is done (more than was dispatched is cut off).
   void Complete(std::uint32_t stream, std::uint64_t sequence);
 
-  // How many commands of completed + 1 ... `sequence` there are, if a graph counts for as many as it has nodes, up to `most`.
+  // How many commands of completed + 1 ... `sequence` there are, if a graph counts for as many as it has nodes, up to
+  // `most`.
   std::uint64_t CountUpTo(std::uint32_t stream, std::uint64_t sequence, std::uint32_t most) const;
 
   // Runs `job` once all that is enqueued now is done: at once if nothing is. Never, if the work is dropped instead.

@@ -12,7 +12,9 @@ CUresult EnterStream(Client*& client, CUstream handle, Stream*& stream) {
   return stream != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 
-bool IsMode(CUstreamCaptureMode mode) { return mode >= CU_STREAM_CAPTURE_MODE_GLOBAL && mode <= CU_STREAM_CAPTURE_MODE_RELAXED; }
+bool IsMode(CUstreamCaptureMode mode) {
+  return mode >= CU_STREAM_CAPTURE_MODE_GLOBAL && mode <= CU_STREAM_CAPTURE_MODE_RELAXED;
+}
 
 CUresult Begin(CUstream handle, CUstreamCaptureMode mode, CUgraph graph, const CUgraphNode* dependencies,
                const CUgraphEdgeData* data, std::size_t count) {
@@ -114,14 +116,14 @@ CUresult paella_cuStreamGetCaptureInfo(CUstream hStream, CUstreamCaptureStatus* 
   return GetInfo(hStream, captureStatus_out, {.id = id_out});
 }
 
-CUresult paella_cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out,
-                                          CUgraph* graph_out, const CUgraphNode** dependencies_out,
+CUresult paella_cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
+                                          cuuint64_t* id_out, CUgraph* graph_out, const CUgraphNode** dependencies_out,
                                           size_t* numDependencies_out) {
   return GetInfo(hStream, captureStatus_out, {id_out, graph_out, dependencies_out, nullptr, numDependencies_out});
 }
 
-CUresult paella_cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out,
-                                          CUgraph* graph_out, const CUgraphNode** dependencies_out,
+CUresult paella_cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
+                                          cuuint64_t* id_out, CUgraph* graph_out, const CUgraphNode** dependencies_out,
                                           const CUgraphEdgeData** edgeData_out, size_t* numDependencies_out) {
   return GetInfo(hStream, captureStatus_out, {id_out, graph_out, dependencies_out, edgeData_out, numDependencies_out});
 }

@@ -147,7 +147,8 @@ CUresult paella_cuGraphNodeFindInClone(CUgraphNode* phNode, CUgraphNode hOrigina
   if (const CUresult result = entry.Enter(hOriginalNode, node); result != CUDA_SUCCESS) return result;
   const Graph* const clone = entry.client->graphs.Find(hClonedGraph);
   if (phNode == nullptr || clone == nullptr || clone->copied_from != node->graph->id) return CUDA_ERROR_INVALID_VALUE;
-  const auto found = std::ranges::find_if(clone->nodes, [&](const auto& copy) { return copy->copied_from == node->id; });
+  const auto found =
+      std::ranges::find_if(clone->nodes, [&](const auto& copy) { return copy->copied_from == node->id; });
   if (found == clone->nodes.end()) return CUDA_ERROR_INVALID_VALUE;
   *phNode = HandleOf(found->get());
   return CUDA_SUCCESS;
@@ -200,12 +201,13 @@ CUresult paella_cuGraphNodeGetDependencies_v2(CUgraphNode hNode, CUgraphNode* de
   return GetDependencies(hNode, dependencies, edgeData, numDependencies);
 }
 
-CUresult paella_cuGraphNodeGetDependentNodes(CUgraphNode hNode, CUgraphNode* dependentNodes, size_t* numDependentNodes) {
+CUresult paella_cuGraphNodeGetDependentNodes(CUgraphNode hNode, CUgraphNode* dependentNodes,
+                                             size_t* numDependentNodes) {
   return GetDependents(hNode, dependentNodes, nullptr, numDependentNodes);
 }
 
-CUresult paella_cuGraphNodeGetDependentNodes_v2(CUgraphNode hNode, CUgraphNode* dependentNodes, CUgraphEdgeData* edgeData,
-                                                size_t* numDependentNodes) {
+CUresult paella_cuGraphNodeGetDependentNodes_v2(CUgraphNode hNode, CUgraphNode* dependentNodes,
+                                                CUgraphEdgeData* edgeData, size_t* numDependentNodes) {
   return GetDependents(hNode, dependentNodes, edgeData, numDependentNodes);
 }
 
@@ -266,7 +268,8 @@ CUresult paella_cuUserObjectCreate(CUuserObject* object_out, void* ptr, CUhostFn
                                    unsigned int flags) {
   Client* client;
   if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
-  if (object_out == nullptr || destroy == nullptr || initialRefcount == 0 || flags != CU_USER_OBJECT_NO_DESTRUCTOR_SYNC) {
+  if (object_out == nullptr || destroy == nullptr || initialRefcount == 0 ||
+      flags != CU_USER_OBJECT_NO_DESTRUCTOR_SYNC) {
     return CUDA_ERROR_INVALID_VALUE;
   }
   *object_out = client->user_objects.Create(destroy, ptr, initialRefcount);

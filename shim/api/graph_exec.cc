@@ -7,8 +7,8 @@ using namespace paella::shim;
 
 namespace {
 
-constexpr std::uint64_t kKnownFlags = CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH | CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD |
-                                      CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH |
+constexpr std::uint64_t kKnownFlags = CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH |
+                                      CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD | CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH |
                                       CUDA_GRAPH_INSTANTIATE_FLAG_USE_NODE_PRIORITY;
 
 // Uploading happens at every instantiation, and priorities of nodes are the policy's business, like those of launches.
@@ -64,8 +64,8 @@ CUresult paella_cuGraphInstantiate(CUgraphExec* phGraphExec, CUgraph hGraph, CUg
   return InstantiateWithLog(phGraphExec, hGraph, phErrorNode, logBuffer, bufferSize);
 }
 
-CUresult paella_cuGraphInstantiate_v2(CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNode* phErrorNode, char* logBuffer,
-                                      size_t bufferSize) {
+CUresult paella_cuGraphInstantiate_v2(CUgraphExec* phGraphExec, CUgraph hGraph, CUgraphNode* phErrorNode,
+                                      char* logBuffer, size_t bufferSize) {
   return InstantiateWithLog(phGraphExec, hGraph, phErrorNode, logBuffer, bufferSize);
 }
 
@@ -82,7 +82,8 @@ CUresult paella_cuGraphInstantiateWithParams(CUgraphExec* phGraphExec, CUgraph h
   CUgraphNode culprit = nullptr;
   const CUresult result = Instantiate(phGraphExec, hGraph, instantiateParams->flags, culprit);
   instantiateParams->hErrNode_out = culprit;
-  instantiateParams->result_out = result == CUDA_SUCCESS ? CUDA_GRAPH_INSTANTIATE_SUCCESS : CUDA_GRAPH_INSTANTIATE_ERROR;
+  instantiateParams->result_out =
+      result == CUDA_SUCCESS ? CUDA_GRAPH_INSTANTIATE_SUCCESS : CUDA_GRAPH_INSTANTIATE_ERROR;
   return result;
 }
 
@@ -99,7 +100,9 @@ CUresult paella_cuGraphUpload(CUgraphExec hGraphExec, CUstream hStream) {
   Client* client;
   GraphExec* exec;
   Stream* stream;
-  if (const CUresult result = EnterExec(client, hGraphExec, hStream, exec, stream); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = EnterExec(client, hGraphExec, hStream, exec, stream); result != CUDA_SUCCESS) {
+    return result;
+  }
   if (!stream->IsOrdinary()) return client->captures.Refuse(*stream);
   const std::lock_guard lock(exec->mutex);
   return client->graph_execs.Prepare(*exec);
@@ -109,7 +112,9 @@ CUresult paella_cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream) {
   Client* client;
   GraphExec* exec;
   Stream* stream;
-  if (const CUresult result = EnterExec(client, hGraphExec, hStream, exec, stream); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = EnterExec(client, hGraphExec, hStream, exec, stream); result != CUDA_SUCCESS) {
+    return result;
+  }
   if (!stream->IsOrdinary()) return client->graph_execs.Capture(*exec, *stream);
   return client->graph_execs.Launch(*exec, *stream);
 }

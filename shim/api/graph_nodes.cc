@@ -274,7 +274,8 @@ CUresult paella_cuGraphAddEventRecordNode(CUgraphNode* phGraphNode, CUgraph hGra
 
 CUresult paella_cuGraphAddEventWaitNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
                                         size_t numDependencies, CUevent event) {
-  return Add<EventWaitWork>({phGraphNode, hGraph, dependencies, nullptr, numDependencies}, ReadEvent<EventWaitWork>(event));
+  return Add<EventWaitWork>({phGraphNode, hGraph, dependencies, nullptr, numDependencies},
+                            ReadEvent<EventWaitWork>(event));
 }
 
 CUresult paella_cuGraphAddMemAllocNode(CUgraphNode* phGraphNode, CUgraph hGraph, const CUgraphNode* dependencies,
@@ -381,7 +382,8 @@ CUresult paella_cuGraphNodeSetParams(CUgraphNode hNode, CUgraphNodeParams* nodeP
   return ByType(
       *nodeParams, [&](auto read) { return Set<KernelWork>(hNode, read); },
       [&](auto read) { return Set<CopyWork>(hNode, read); }, [&](auto read) { return Set<FillWork>(hNode, read); },
-      [&](auto read) { return Set<HostWork>(hNode, read); }, [&](auto read) { return Set<EventRecordWork>(hNode, read); },
+      [&](auto read) { return Set<HostWork>(hNode, read); },
+      [&](auto read) { return Set<EventRecordWork>(hNode, read); },
       [&](auto read) { return Set<EventWaitWork>(hNode, read); });
 }
 
@@ -394,7 +396,9 @@ CUresult paella_cuGraphKernelNodeSetAttribute(CUgraphNode hNode, CUkernelNodeAtt
     attribute.value = *value_in;
     Kernel* const kernel = client.libraries.FindKernel(work.function);
     if (kernel == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    if (const CUresult result = CheckAttribute(client, *kernel, work.shape, attribute); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = CheckAttribute(client, *kernel, work.shape, attribute); result != CUDA_SUCCESS) {
+      return result;
+    }
     std::erase_if(work.attributes, [&](const CUlaunchAttribute& other) { return other.id == attr; });
     work.attributes.push_back(attribute);
     return CUDA_SUCCESS;
@@ -433,8 +437,8 @@ CUresult paella_cuGraphExecKernelNodeSetParams_v2(CUgraphExec hGraphExec, CUgrap
   return SetInExec<KernelWork>(hGraphExec, hNode, ReadKernel(nodeParams));
 }
 
-CUresult paella_cuGraphExecMemcpyNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, const CUDA_MEMCPY3D* copyParams,
-                                               CUcontext) {
+CUresult paella_cuGraphExecMemcpyNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode,
+                                               const CUDA_MEMCPY3D* copyParams, CUcontext) {
   return SetInExec<CopyWork>(hGraphExec, hNode, ReadCopy(copyParams));
 }
 

@@ -13,7 +13,9 @@ constexpr std::size_t kPitchAlignmentBytes = 512;  // the driver's on every GPU 
 
 CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_bytes, bool from_pool) {
   // Stream-ordered allocation is what a thread may do beside another's capture.
-  if (const CUresult result = from_pool ? CUDA_SUCCESS : client.captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = from_pool ? CUDA_SUCCESS : client.captures.CheckUnsafe(); result != CUDA_SUCCESS) {
+    return result;
+  }
   ipc::AllocateDevice message;
   message.size_bytes = size_bytes;
   ipc::AllocateDeviceReply reply;
@@ -70,7 +72,9 @@ CUresult Free(Client& client, const Allocation& allocation) {
 
 CUresult CaptureAllocation(Client& client, Stream& stream, CUdeviceptr* dptr, std::size_t size_bytes) {
   AllocWork work;
-  if (const CUresult result = ReadAllocWork(client, GraphMemoryOfSize(size_bytes), work); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = ReadAllocWork(client, GraphMemoryOfSize(size_bytes), work); result != CUDA_SUCCESS) {
+    return result;
+  }
   const CUdeviceptr address = work.memory->address();
   const CUresult result = client.captures.Add(stream, std::move(work));
   if (result == CUDA_SUCCESS) *dptr = address;

@@ -289,7 +289,8 @@ TEST_F(ClientGraphsTest, ProgramsSteerWhatACaptureDependsOn) {
   CUgraphNode first = nullptr, second = nullptr;
   EXPECT_EQ(cuGraphAddEmptyNode(&first, graph, nullptr, 0), CUDA_SUCCESS);
   EXPECT_EQ(cuGraphAddEmptyNode(&second, graph, nullptr, 0), CUDA_SUCCESS);
-  EXPECT_EQ(cuStreamBeginCaptureToGraph(stream_, graph, &first, nullptr, 1, CU_STREAM_CAPTURE_MODE_GLOBAL), CUDA_SUCCESS);
+  EXPECT_EQ(cuStreamBeginCaptureToGraph(stream_, graph, &first, nullptr, 1, CU_STREAM_CAPTURE_MODE_GLOBAL),
+            CUDA_SUCCESS);
   CUstreamCaptureStatus status;
   CUgraph seen = nullptr;
   const CUgraphNode* dependencies = nullptr;
@@ -347,7 +348,8 @@ TEST_F(ClientGraphsTest, ChangedNodesAreSentOnceBeforeTheNextLaunch) {
     int value = 10 + node;
     void* pointers[] = {parameters.kernelParams[0], &value};
     parameters.kernelParams = pointers;
-    EXPECT_EQ(cuGraphExecKernelNodeSetParams_v2(exec, nodes[static_cast<std::size_t>(node)], &parameters), CUDA_SUCCESS);
+    EXPECT_EQ(cuGraphExecKernelNodeSetParams_v2(exec, nodes[static_cast<std::size_t>(node)], &parameters),
+              CUDA_SUCCESS);
   }
   EXPECT_EQ(daemon_.graph_updates(), 0);
   for (int i = 0; i < 2; ++i) EXPECT_EQ(cuGraphLaunch(exec, stream_), CUDA_SUCCESS);

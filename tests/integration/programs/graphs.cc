@@ -1,5 +1,5 @@
-// integration_graphs SCENARIO: programs that capture, build, update and launch graphs, and know nothing of Paella. Exits
-// with 0 if all that the scenario checks holds.
+// integration_graphs SCENARIO: programs that capture, build, update and launch graphs, and know nothing of Paella.
+// Exits with 0 if all that the scenario checks holds.
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -428,7 +428,8 @@ int FreedMemory() {
   stream.Synchronize();
   Check(cuMemFree(freed), "cuMemFree");
   const CUresult launched = cuGraphLaunch(exec, stream);  // the daemon may be that quick
-  Expect(launched == CUDA_SUCCESS || launched == CUDA_ERROR_ILLEGAL_ADDRESS, "cuGraphLaunch of what names freed memory");
+  Expect(launched == CUDA_SUCCESS || launched == CUDA_ERROR_ILLEGAL_ADDRESS,
+         "cuGraphLaunch of what names freed memory");
   ExpectResult(cuStreamSynchronize(stream), CUDA_ERROR_ILLEGAL_ADDRESS, "cuStreamSynchronize");
   std::_Exit(0);  // the error stays, and destructors would meet it
 }

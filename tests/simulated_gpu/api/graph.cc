@@ -31,7 +31,8 @@ CUresult KernelWork::Take(const CUDA_KERNEL_NODE_PARAMS& parameters) {
   arguments.assign(declared.argument_bytes, 0);
   if (parameters.kernelParams != nullptr) {
     for (std::size_t i = 0; i < declared.parameters.size(); ++i) {
-      std::memcpy(arguments.data() + declared.parameters[i].offset, parameters.kernelParams[i], declared.parameters[i].bytes);
+      std::memcpy(arguments.data() + declared.parameters[i].offset, parameters.kernelParams[i],
+                  declared.parameters[i].bytes);
     }
   }
   for (void** extra = parameters.extra; extra != nullptr && *extra != CU_LAUNCH_PARAM_END; extra += 2) {
@@ -61,9 +62,11 @@ CUresult KernelWork::Run(CUstream stream) {
 CUresult RunMemset(const CUDA_MEMSET_NODE_PARAMS& fill, CUstream stream) {
   switch (fill.elementSize) {
     case 1:
-      return cuMemsetD2D8Async(fill.dst, fill.pitch, static_cast<unsigned char>(fill.value), fill.width, fill.height, stream);
+      return cuMemsetD2D8Async(fill.dst, fill.pitch, static_cast<unsigned char>(fill.value), fill.width, fill.height,
+                               stream);
     case 2:
-      return cuMemsetD2D16Async(fill.dst, fill.pitch, static_cast<unsigned short>(fill.value), fill.width, fill.height, stream);
+      return cuMemsetD2D16Async(fill.dst, fill.pitch, static_cast<unsigned short>(fill.value), fill.width, fill.height,
+                                stream);
     case 4: return cuMemsetD2D32Async(fill.dst, fill.pitch, fill.value, fill.width, fill.height, stream);
     default: return CUDA_ERROR_INVALID_VALUE;
   }

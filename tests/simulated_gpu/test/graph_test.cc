@@ -1,4 +1,5 @@
-// Graphs by the graph API: nodes in the order of their edges, launches one after the other, changes of executable graphs.
+// Graphs by the graph API: nodes in the order of their edges, launches one after the other, changes of executable
+// graphs.
 #include "tests/simulated_gpu/test/support.h"
 
 namespace paella::simulated_gpu {
