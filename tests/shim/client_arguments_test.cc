@@ -76,7 +76,7 @@ TEST_F(ClientArgumentsTest, ACopyToManagedMemoryIsThereWhenTheCallReturns) {
   ASSERT_EQ(cuMemsetD8_v2(device, 42, 64), CUDA_SUCCESS);
   daemon_.Pause();
   std::thread resume([this] {
-    usleep(50000);
+    usleep(50000);  // long enough for a copy that does not wait to be seen returning too early
     daemon_.Resume();
   });
   EXPECT_EQ(cuMemcpyDtoH_v2(reinterpret_cast<void*>(managed), device, 64), CUDA_SUCCESS);

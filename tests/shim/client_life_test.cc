@@ -100,7 +100,7 @@ TEST(InitTest, AForkInTheMiddle) {
   setenv("PAELLA_REAL_DRIVER", "/nonexistent", 1);
   daemon.BeMute();
   std::thread other([] { EXPECT_EQ(cuInit(0), CUDA_ERROR_NO_DEVICE); });
-  while (!daemon.WasGreeted()) usleep(1000);
+  while (!daemon.WasGreeted()) usleep(1000);  // a poll: the fork is to meet cuInit in the middle
   const pid_t child = fork();
   if (child == 0) _exit(cuInit(0) == CUDA_ERROR_NOT_INITIALIZED ? 0 : 1);
   int status = -1;
@@ -195,7 +195,7 @@ TEST_F(ClientLifeTest, PostsNoticeADeadDaemon) {
   const CUdeviceptr device = Allocate(64);
   daemon_.DieAsleep();
   ExpectTheEndWithinASecond(CUDA_SUCCESS, [&] {
-    usleep(10000);
+    usleep(10000);  // a program that posts now and then; one in a tight loop notices sooner
     return cuMemsetD8Async(device, 0, 64, nullptr);
   });
 }
@@ -206,7 +206,7 @@ TEST_F(ClientLifeTest, StreamCallbacksAreToldOfAFailure) {
   const auto callback = [](CUstream, CUresult status, void*) { told = status; };
   ASSERT_EQ(cuStreamAddCallback(nullptr, callback, nullptr, 0), CUDA_SUCCESS);
   daemon_.Fail(CUDA_ERROR_ILLEGAL_ADDRESS);
-  for (int i = 0; i < 1000 && told < 0; ++i) usleep(1000);
+  for (int i = 0; i < 1000 && told < 0; ++i) usleep(1000);  // a poll, at most a second
   EXPECT_EQ(told, CUDA_ERROR_ILLEGAL_ADDRESS);
 }
 

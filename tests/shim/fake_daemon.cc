@@ -44,12 +44,12 @@ FakeDaemon::~FakeDaemon() {
 
 void FakeDaemon::Pause() {
   paused_ = true;
-  while (!stands_still_) usleep(1000);
+  while (!stands_still_) usleep(1000);  // a poll: the thread tells by this alone
 }
 
 void FakeDaemon::Die() {
   die_ = true;
-  while (die_) usleep(1000);
+  while (die_) usleep(1000);  // a poll, as above
 }
 
 void FakeDaemon::DieAsleep() {
