@@ -64,8 +64,9 @@ CUresult ClientObjects::Handle(const ipc::LibraryLoad& call, ipc::LibraryLoadRep
     upload_bytes_ -= image.size();
   }
   image.push_back(std::byte{0});  // PTX is a C string, and a client need not have ended it
+  const JitNumbers numbers = NumbersOf(call);
   ModuleCache::Loaded loaded;
-  WithReclaim([&] { return (loaded = modules_.Load(image, NumbersOf(call))).result; });
+  WithReclaim([&] { return (loaded = modules_.Load(image, numbers)).result; });
   reply.error_log = std::move(loaded.error_log);
   reply.info_log = std::move(loaded.info_log);
   if (loaded.result != CUDA_SUCCESS) return loaded.result;

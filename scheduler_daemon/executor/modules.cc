@@ -110,7 +110,7 @@ ModuleCache::ModuleCache(const Driver& driver, int architecture_major)
   gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
 }
 
-ModuleCache::Loaded ModuleCache::Load(std::vector<std::byte> image, const JitNumbers& options) {
+ModuleCache::Loaded ModuleCache::Load(const std::vector<std::byte>& image, const JitNumbers& options) {
   const std::string key = KeyOf(image, options);
   bool is_first = false;
   const auto entry = Enter(key, is_first);
@@ -167,7 +167,7 @@ ModuleCache::Loaded ModuleCache::LoadByDriver(const std::vector<std::byte>& imag
   return loaded;
 }
 
-std::optional<ModuleCache::Loaded> ModuleCache::Share(Entry& entry, std::vector<std::byte>& image) {
+std::optional<ModuleCache::Loaded> ModuleCache::Share(Entry& entry, const std::vector<std::byte>& image) {
   std::unique_lock lock(mutex_);
   load_ended_.wait(lock, [&] { return !entry.is_loading; });
   if (entry.failure.result != CUDA_SUCCESS) return entry.failure;
@@ -177,7 +177,7 @@ std::optional<ModuleCache::Loaded> ModuleCache::Share(Entry& entry, std::vector<
   if (loaded.module->image_ == nullptr) {
     if (image.size() > kMaxKeptBytes - kept_bytes_) return std::nullopt;
     kept_bytes_ += image.size();
-    loaded.module->image_ = std::make_shared<const std::vector<std::byte>>(std::move(image));
+    loaded.module->image_ = std::make_shared<const std::vector<std::byte>>(image);
   }
   loaded.module->sharing_ = Module::Sharing::kDone;
   ++shared_loads_;

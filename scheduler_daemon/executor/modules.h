@@ -93,7 +93,7 @@ class ModuleCache {
 
   // `image` ends with a zero. If another client is loading the same image this waits for it, once; a failure is theirs
   // together, and the next load tries again.
-  Loaded Load(std::vector<std::byte> image, const JitNumbers& options);
+  Loaded Load(const std::vector<std::byte>& image, const JitNumbers& options);
   // A module with the same code that nobody else has or will get: `module` itself if it was never shared.
   Loaded OwnCopy(const std::shared_ptr<Module>& module);
 
@@ -115,7 +115,7 @@ class ModuleCache {
                    const JitNumbers& options);
   Loaded LoadByDriver(const std::vector<std::byte>& image, const JitNumbers& options);
   // Nothing: the module is gone or not to be shared.
-  std::optional<Loaded> Share(Entry& entry, std::vector<std::byte>& image);
+  std::optional<Loaded> Share(Entry& entry, const std::vector<std::byte>& image);
   void Release(Module* module);
 
   const Driver& driver_;

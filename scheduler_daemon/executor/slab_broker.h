@@ -1,6 +1,7 @@
 // Asks paellad for slabs of physical memory, over the control socket.
 //
-// Take is called on the clients' workers and the stock's keeper, and waits for the answer, which OnGrant brings on the control thread.
+// Take is called on the clients' workers and the stock's keeper, and waits for the answer, which OnGrant brings on the
+// control thread.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_SLAB_BROKER_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_SLAB_BROKER_H_
 

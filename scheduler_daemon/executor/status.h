@@ -12,15 +12,16 @@
 
 namespace paella::scheduler_daemon {
 
-// {"policy": name, "clients": [{"client", "tenant", "class", "launches", "waiting", "in_flight_tenant",
-// "memory_bytes", "gpu_seconds"}], "finished": [{"tenant", "gpu_seconds"}], "modules": {"loaded", "shared_loads"},
-// "ready_memory_bytes"}. Memory and GPU time are the tenant's. Dispatching thread.
 struct ExecutorParts {
   const Scheduler& scheduler;
   const Tenants& tenants;
   const ModuleCache& modules;
   const SlabStock& slabs;
 };
+
+// {"policy": name, "clients": [{"client", "tenant", "class", "launches", "waiting", "in_flight_tenant",
+// "memory_bytes", "gpu_seconds"}], "finished": [{"tenant", "gpu_seconds"}], "modules": {"loaded", "shared_loads"},
+// "ready_memory_bytes"}. Memory and GPU time are the tenant's. Dispatching thread.
 std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns);
 
 }  // namespace paella::scheduler_daemon

@@ -5,8 +5,9 @@
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANTS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_TENANTS_H_
 
-#include <cstddef>
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -76,7 +77,8 @@ class Tenants {
       idle += tenant->memory.idle_bytes();
     }
     Tidy();
-    return std::min(free_at_start_bytes_ - std::min(free_at_start_bytes_, used), driver_free_bytes + idle + kOnTheirWayBytes);
+    const std::uint64_t not_allocated = free_at_start_bytes_ - std::min(free_at_start_bytes_, used);
+    return std::min(not_allocated, driver_free_bytes + idle + kOnTheirWayBytes);
   }
 
   // Of all tenants, and what is ready for the next one.

@@ -44,7 +44,9 @@ bool IsExiting(pid_t pid) {
 void ExecutorSupervisor::Tend(Clock::time_point now) {
   Reap();
   if (process_ || now < next_start_ || (!ending_.empty() && now < latest_end_)) return;
-  if (!ending_.empty()) spdlog::error("the executor, process {}, does not end: the next one starts beside it", ending_[0].pid);
+  if (!ending_.empty()) {
+    spdlog::error("the executor, process {}, does not end: the next one starts beside it", ending_[0].pid);
+  }
   Start(now);
 }
 

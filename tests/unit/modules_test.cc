@@ -101,7 +101,7 @@ class Modules : public testing::Test {
   ModuleCache::Loaded LoadText(const std::string& text, const JitNumbers& options = {}) {
     std::vector<std::byte> image(text.size() + 1);
     std::memcpy(image.data(), text.data(), text.size());
-    return cache_.Load(std::move(image), options);
+    return cache_.Load(image, options);
   }
 
   // Two loads of one text, the second begun while the driver is at the first.
