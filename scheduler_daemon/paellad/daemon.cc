@@ -135,7 +135,7 @@ void Daemon::Serve(const std::vector<pollfd>& polled) {
   for (const auto& guest : guests_) {
     if (readable(guest->socket.fd())) ReadGuest(*guest);
   }
-  EraseGuests([](const Guest& guest) { return guest.gone; });
+  std::erase_if(guests_, [](const auto& guest) { return guest->gone; });
   for (Door* door : {&programs_, &control_}) {
     if (door->listener.valid() && readable(door->listener.fd())) Accept(*door);
   }
@@ -151,7 +151,10 @@ void Daemon::OnSignal() {
 
 // A listener that is not accepted from stays readable: one that has no room is not polled.
 bool Daemon::IsOpen(const Door& door) const {
-  return door.listener.valid() && door.guests < door.most_guests && Clock::now() >= next_accept_;
+  if (!door.listener.valid() || Clock::now() < next_accept_) return false;
+  const bool is_control = &door == &control_;
+  const auto came_here = [=](const auto& guest) { return guest->is_control == is_control; };
+  return static_cast<std::size_t>(std::ranges::count_if(guests_, came_here)) < door.most_guests;
 }
 
 void Daemon::Accept(Door& door) {
@@ -159,7 +162,6 @@ void Daemon::Accept(Door& door) {
     ipc::Fd fd(accept4(door.listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!fd.valid()) return OnAcceptError(errno);
     accept_failed_ = false;
-    ++door.guests;
     guests_.push_back(std::make_unique<Guest>(Guest{ipc::ControlSocket(std::move(fd)), Clock::now() + kGuestTimeout,
                                                     &door == &control_, std::nullopt, false}));
   }
@@ -169,15 +171,6 @@ void Daemon::OnAcceptError(int error) {
   if (error != EMFILE && error != ENFILE && error != ENOMEM && error != ENOBUFS) return;
   next_accept_ = Clock::now() + kAcceptPause;
   if (!std::exchange(accept_failed_, true)) spdlog::error("cannot take a connection: {}", std::strerror(error));
-}
-
-template <typename Condition>
-void Daemon::EraseGuests(Condition is_over) {
-  std::erase_if(guests_, [&](const auto& guest) {
-    const bool is_erased = is_over(*guest);
-    if (is_erased) --DoorOf(*guest).guests;
-    return is_erased;
-  });
 }
 
 void Daemon::ReadGuest(Guest& guest) {
@@ -207,7 +200,7 @@ void Daemon::OnExecutorReady() {
   for (const auto& guest : guests_) {
     if (guest->hello) OnHello(*guest);
   }
-  EraseGuests([](const Guest& guest) { return guest.gone; });
+  std::erase_if(guests_, [](const auto& guest) { return guest->gone; });
 }
 
 void Daemon::OnExecutorGone() {
@@ -216,9 +209,9 @@ void Daemon::OnExecutorGone() {
 }
 
 void Daemon::DropLateGuests() {
-  EraseGuests([now = Clock::now()](Guest& guest) {
-    if (now < guest.deadline) return false;
-    if (guest.hello) Refuse(guest.socket, "the executor is starting, and takes its time");
+  std::erase_if(guests_, [now = Clock::now()](const auto& guest) {
+    if (now < guest->deadline) return false;
+    if (guest->hello) Refuse(guest->socket, "the executor is starting, and takes its time");
     return true;
   });
 }
@@ -289,7 +282,7 @@ void Daemon::Drain() {
   spdlog::info("stopping: waiting up to {} s for the work that is there", settings_.drain_seconds);
   programs_.listener.Close();
   control_.listener.Close();
-  EraseGuests([](const Guest&) { return true; });
+  guests_.clear();
   const auto deadline = Clock::now() + std::chrono::seconds(settings_.drain_seconds);
   const int signals_before = stop_signals_;
   while (executor_.device() != nullptr && !drained_ && stop_signals_ == signals_before && Clock::now() < deadline) {

@@ -55,7 +55,6 @@ class Daemon : private ExecutorListener {
   struct Door {
     ipc::Listener listener;
     std::size_t most_guests = 0;
-    std::size_t guests = 0;
   };
 
   // ExecutorListener.
@@ -71,12 +70,9 @@ class Daemon : private ExecutorListener {
   std::vector<pollfd> Descriptors() const;
   void Serve(const std::vector<pollfd>& polled);
   void OnSignal();
-  Door& DoorOf(const Guest& guest) { return guest.is_control ? control_ : programs_; }
   bool IsOpen(const Door& door) const;
   void Accept(Door& door);
   void OnAcceptError(int error);
-  template <typename Condition>
-  void EraseGuests(Condition is_over);
   void ReadGuest(Guest& guest);
   void OnHello(Guest& guest);
   void OnControl(Guest& guest, const ipc::ControlRequest& request);

@@ -10,22 +10,16 @@ namespace {
 
 using nlohmann::json;
 
-// A part of the executor's report; `otherwise` if there is none.
-json PartOf(const std::string& report, const char* key, const json& otherwise) {
-  const json document = json::parse(report, nullptr, /*allow_exceptions=*/false);
-  return document.is_object() ? document.value(key, otherwise) : otherwise;
-}
-
-// A number of the executor's report; 0 if there is none.
-std::uint64_t NumberOf(const std::string& report, const char* key) {
-  const json document = json::parse(report, nullptr, /*allow_exceptions=*/false);
-  return document.is_object() ? document.value(key, std::uint64_t{0}) : 0;
+// The executor's report; an empty object if there is none.
+json Parsed(const std::string& report) {
+  json document = json::parse(report, nullptr, /*allow_exceptions=*/false);
+  return document.is_object() ? document : json::object();
 }
 
 // The executor's entries by client number.
-std::map<std::uint64_t, json> WorkOf(const std::string& report) {
+std::map<std::uint64_t, json> WorkOf(const json& report) {
   std::map<std::uint64_t, json> work;
-  for (const json& entry : PartOf(report, "clients", json::array())) {
+  for (const json& entry : report.value("clients", json::array())) {
     work.emplace(entry.value("client", std::uint64_t{0}), entry);
   }
   return work;
@@ -40,14 +34,14 @@ json Daemon(const Settings& settings, const ExecutorSupervisor& executor, std::u
           {"uptime_s", uptime_s}};
 }
 
-json Device(const Settings& settings, const ipc::ExecutorReady* device, const std::string& report) {
+json Device(const Settings& settings, const ipc::ExecutorReady* device, const json& report) {
   if (device == nullptr) return nullptr;
   return {{"ordinal", settings.device},
           {"name", device->device_name},
           {"pci_bus_id", device->pci_bus_id},
           {"driver_version", device->driver_version},
           {"total_memory_bytes", device->total_memory_bytes},
-          {"ready_memory_bytes", NumberOf(report, "ready_memory_bytes")}};
+          {"ready_memory_bytes", report.value("ready_memory_bytes", std::uint64_t{0})}};
 }
 
 // A tenant's clients together. Memory and GPU time are the tenant's own and stand in each of its clients' reports.
@@ -96,7 +90,8 @@ json Clients(const ClientRegistry& registry, const std::map<std::uint64_t, json>
 }  // namespace
 
 std::string StatusDocument(const Settings& settings, const ExecutorSupervisor& executor, const ClientRegistry& clients,
-                           const std::string& report, std::uint64_t uptime_s) {
+                           const std::string& executor_report, std::uint64_t uptime_s) {
+  const json report = Parsed(executor_report);
   const auto work = WorkOf(report);
   json unsupported = json::array();
   for (const auto& [function, told] : clients.unsupported_calls()) {
@@ -107,15 +102,15 @@ std::string StatusDocument(const Settings& settings, const ExecutorSupervisor& e
                          {"policy", executor.policy()},
                          {"tenants", Tenants(clients, work)},
                          {"clients", Clients(clients, work)},
-                         {"finished", PartOf(report, "finished", json::array())},
-                         {"modules", PartOf(report, "modules", nullptr)},
+                         {"finished", report.value("finished", json::array())},
+                         {"modules", report.value("modules", json())},
                          {"unsupported", std::move(unsupported)}};
   // Names come from clients: what is not UTF-8 in them is replaced, not thrown at us.
   return document.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 bool ReportsNoWork(const std::string& report) {
-  for (const auto& [number, entry] : WorkOf(report)) {
+  for (const auto& [number, entry] : WorkOf(Parsed(report))) {
     if (entry.value("waiting", std::uint64_t{0}) != 0 || entry.value("in_flight_tenant", std::uint64_t{0}) != 0) {
       return false;
     }
