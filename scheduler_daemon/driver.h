@@ -29,7 +29,11 @@ namespace paella::scheduler_daemon {
   X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWriteValue64) X(cuStreamWaitValue64)          \
   X(cuEventCreate) X(cuEventRecord) X(cuEventElapsedTime) X(cuEventDestroy)                                          \
   X(cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags) X(cuOccupancyAvailableDynamicSMemPerBlock)                 \
-  X(cuOccupancyMaxActiveClusters) X(cuMemGetInfo)
+  X(cuOccupancyMaxActiveClusters) X(cuMemGetInfo) X(cuCtxGetCurrent)                                                 \
+  X(cuGraphCreate) X(cuGraphDestroy) X(cuGraphAddKernelNode) X(cuGraphAddMemcpyNode) X(cuGraphAddMemsetNode)         \
+  X(cuGraphAddEmptyNode) X(cuGraphKernelNodeSetAttribute) X(cuGraphInstantiate) X(cuGraphExecDestroy)                \
+  X(cuGraphUpload) X(cuGraphLaunch) X(cuGraphExecKernelNodeSetParams) X(cuGraphExecMemcpyNodeSetParams)              \
+  X(cuGraphExecMemsetNodeSetParams)
 
 // May be null: what a client asks of them is not supported then.
 #define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X) X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled)

@@ -6,6 +6,7 @@
 #define PAELLA_SHIM_CALLBACKS_H_
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 
@@ -24,6 +25,7 @@ struct Callback {
   CUstreamCallback stream_callback = nullptr;     // cuStreamAddCallback: also told of errors
   CUstream stream = nullptr;
   void* user_data = nullptr;
+  std::shared_ptr<const void> owner = nullptr;    // of ours, lives until the callback has run
 };
 
 class Callbacks {

@@ -106,7 +106,11 @@ Client::Client(Connection&& accepted, RealDriver* real_driver)
       events(submission),
       callbacks(channel, connection.socket, submission),
       staging(ipc::kStagingBytes, StagingCommandIsComplete, &submission),
-      libraries(submission, allocations, real) {}
+      libraries(submission, allocations, real),
+      pinned_blocks(submission, allocations),
+      graph_memories(*this),
+      captures(graphs, streams),
+      graph_execs(*this) {}
 
 CUresult InitialiseProcess() {
   static std::mutex mutex;

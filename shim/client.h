@@ -9,16 +9,21 @@
 
 #include "shim/allocations.h"
 #include "shim/callbacks.h"
+#include "shim/captures.h"
 #include "shim/contexts.h"
 #include "shim/cuda_api.h"
 #include "shim/events.h"
+#include "shim/graph_execs.h"
+#include "shim/graphs.h"
 #include "shim/handshake.h"
 #include "shim/libraries.h"
+#include "shim/pinned_blocks.h"
 #include "shim/real_driver.h"
 #include "shim/reservations.h"
 #include "shim/staging.h"
 #include "shim/streams.h"
 #include "shim/submission.h"
+#include "shim/user_objects.h"
 
 namespace paella::shim {
 
@@ -39,6 +44,12 @@ struct Client {
   Reservations reservations;
   StagingAllocator staging;
   Libraries libraries;
+  PinnedBlocks pinned_blocks;
+  GraphMemories graph_memories;
+  Graphs graphs;
+  Captures captures;
+  GraphExecs graph_execs;
+  UserObjects user_objects;
   std::atomic<std::uint64_t> pool_release_threshold_bytes{0};
 
   CUmemoryPool default_pool() { return reinterpret_cast<CUmemoryPool>(&pool_release_threshold_bytes); }

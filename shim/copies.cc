@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 
+#include "shim/copy_descriptions.h"
 #include "shim/streaming_copy.h"
 
 namespace paella::shim {
@@ -158,14 +159,6 @@ CUresult GpuCopy(Client& client, const Stream& stream, const Copy& copy, bool wa
   return PostGpuCopy(client, message, wait);
 }
 
-bool IsLinear(const StridedCopy& copy) {
-  const bool rows = copy.height_rows == 1 || (copy.destination_pitch_bytes == copy.width_bytes &&
-                                              copy.source_pitch_bytes == copy.width_bytes);
-  const std::uint64_t slice = copy.width_bytes * copy.height_rows;
-  return rows && (copy.depth_slices == 1 ||
-                  (copy.destination_slice_bytes == slice && copy.source_slice_bytes == slice));
-}
-
 // From the first byte to the last; nothing if no memory can be that large.
 std::optional<std::uint64_t> Extent(std::uint64_t pitch, std::uint64_t slice, const StridedCopy& copy) {
   std::uint64_t slices, rows, extent;
@@ -178,7 +171,7 @@ std::optional<std::uint64_t> Extent(std::uint64_t pitch, std::uint64_t slice, co
 }
 
 // Row by row: right for every mixture of memories, and only used where one side is pageable.
-CUresult CopyRows(Client& client, const Stream& stream, const StridedCopy& copy, bool synchronous) {
+CUresult CopyRows(Client& client, Stream& stream, const StridedCopy& copy, bool synchronous) {
   for (std::uint64_t slice = 0; slice < copy.depth_slices; ++slice) {
     for (std::uint64_t row = 0; row < copy.height_rows; ++row) {
       Copy part = copy.corner;
@@ -191,10 +184,71 @@ CUresult CopyRows(Client& client, const Stream& stream, const StridedCopy& copy,
   return CUDA_SUCCESS;
 }
 
+CUresult Capture(Client& client, Stream& stream, const StridedCopy& copy, bool synchronous) {
+  const Route route = RouteOf(client, copy);
+  if (route == Route::kInvalid) return CUDA_ERROR_INVALID_VALUE;
+  if (synchronous) return client.captures.Refuse(stream);
+  return client.captures.Add(stream, CopyWork{Describe(copy)});
+}
+
+StridedCopy AsBox(const Copy& copy) {
+  StridedCopy box;
+  box.corner = copy;
+  box.width_bytes = copy.size_bytes;
+  box.destination_pitch_bytes = box.source_pitch_bytes = copy.size_bytes;
+  box.destination_slice_bytes = box.source_slice_bytes = copy.size_bytes;
+  return box;
+}
+
 }  // namespace
 
-CUresult PostCopy(Client& client, const Stream& stream, const Copy& copy, bool synchronous) {
+bool IsLinear(const StridedCopy& copy) {
+  const bool rows = copy.height_rows == 1 || (copy.destination_pitch_bytes == copy.width_bytes &&
+                                              copy.source_pitch_bytes == copy.width_bytes);
+  const std::uint64_t slice = copy.width_bytes * copy.height_rows;
+  return rows && (copy.depth_slices == 1 ||
+                  (copy.destination_slice_bytes == slice && copy.source_slice_bytes == slice));
+}
+
+Route RouteOf(const Client& client, const StridedCopy& copy) {
+  if (copy.width_bytes == 0 || copy.height_rows == 0 || copy.depth_slices == 0) return Route::kNothing;
+  const auto destination_bytes = Extent(copy.destination_pitch_bytes, copy.destination_slice_bytes, copy);
+  const auto source_bytes = Extent(copy.source_pitch_bytes, copy.source_slice_bytes, copy);
+  if (!destination_bytes || !source_bytes) return Route::kInvalid;
+  const Copy& corner = copy.corner;
+  const Reach destination =
+      ReachOf(client, corner.destination_place, corner.destination, *destination_bytes, MemoryUse::kWrite);
+  const Reach source = ReachOf(client, corner.source_place, corner.source, *source_bytes, MemoryUse::kRead);
+  if (destination == Reach::kInvalid || source == Reach::kInvalid) return Route::kInvalid;
+  if (destination == Reach::kPageable) return source == Reach::kPageable ? Route::kInHost : Route::kToPageable;
+  return source == Reach::kPageable ? Route::kFromPageable : Route::kGpu;
+}
+
+ipc::Copy LinearRecord(const StridedCopy& copy) {
+  ipc::Copy record;
+  record.destination = copy.corner.destination;
+  record.source = copy.corner.source;
+  record.size_bytes = copy.width_bytes * copy.height_rows * copy.depth_slices;
+  return record;
+}
+
+ipc::CopyStrided StridedRecord(const StridedCopy& copy) {
+  ipc::CopyStrided record;
+  record.destination = copy.corner.destination;
+  record.source = copy.corner.source;
+  record.destination_pitch_bytes = copy.destination_pitch_bytes;
+  record.source_pitch_bytes = copy.source_pitch_bytes;
+  record.destination_slice_bytes = copy.destination_slice_bytes;
+  record.source_slice_bytes = copy.source_slice_bytes;
+  record.width_bytes = copy.width_bytes;
+  record.height_rows = copy.height_rows;
+  record.depth_slices = copy.depth_slices;
+  return record;
+}
+
+CUresult PostCopy(Client& client, Stream& stream, const Copy& copy, bool synchronous) {
   if (copy.size_bytes == 0) return CUDA_SUCCESS;
+  if (!stream.IsOrdinary()) [[unlikely]] return Capture(client, stream, AsBox(copy), synchronous);
   const Reach destination = ReachOf(client, copy.destination_place, copy.destination, copy.size_bytes, MemoryUse::kWrite);
   const Reach source = ReachOf(client, copy.source_place, copy.source, copy.size_bytes, MemoryUse::kRead);
   if (destination == Reach::kInvalid || source == Reach::kInvalid) return CUDA_ERROR_INVALID_VALUE;
@@ -215,8 +269,9 @@ CUresult PostCopy(Client& client, const Stream& stream, const Copy& copy, bool s
   return GpuCopy(client, stream, copy, synchronous && host_is_involved);
 }
 
-CUresult PostStridedCopy(Client& client, const Stream& stream, const StridedCopy& copy, bool synchronous) {
+CUresult PostStridedCopy(Client& client, Stream& stream, const StridedCopy& copy, bool synchronous) {
   if (copy.width_bytes == 0 || copy.height_rows == 0 || copy.depth_slices == 0) return CUDA_SUCCESS;
+  if (!stream.IsOrdinary()) return Capture(client, stream, copy, synchronous);
   const auto destination_bytes = Extent(copy.destination_pitch_bytes, copy.destination_slice_bytes, copy);
   const auto source_bytes = Extent(copy.source_pitch_bytes, copy.source_slice_bytes, copy);
   if (!destination_bytes || !source_bytes) return CUDA_ERROR_INVALID_VALUE;
@@ -231,17 +286,8 @@ CUresult PostStridedCopy(Client& client, const Stream& stream, const StridedCopy
   const Reach source = ReachOf(client, corner.source_place, corner.source, *source_bytes, MemoryUse::kRead);
   if (destination == Reach::kInvalid || source == Reach::kInvalid) return CUDA_ERROR_INVALID_VALUE;
   if (destination == Reach::kPageable || source == Reach::kPageable) return CopyRows(client, stream, copy, synchronous);
-  ipc::CopyStrided message;
+  ipc::CopyStrided message = StridedRecord(copy);
   message.stream = stream.number;
-  message.destination = corner.destination;
-  message.source = corner.source;
-  message.destination_pitch_bytes = copy.destination_pitch_bytes;
-  message.source_pitch_bytes = copy.source_pitch_bytes;
-  message.destination_slice_bytes = copy.destination_slice_bytes;
-  message.source_slice_bytes = copy.source_slice_bytes;
-  message.width_bytes = copy.width_bytes;
-  message.height_rows = copy.height_rows;
-  message.depth_slices = copy.depth_slices;
   const bool host_is_involved = destination == Reach::kPinned || source == Reach::kPinned;
   return PostGpuCopy(client, message, synchronous && host_is_involved);
 }

@@ -29,9 +29,24 @@ struct StridedCopy {
   std::uint64_t width_bytes = 0, height_rows = 1, depth_slices = 1;
 };
 
+// How the bytes of a copy travel.
+enum class Route {
+  kInvalid,
+  kNothing,  // there are none
+  kGpu,
+  kFromPageable,
+  kToPageable,
+  kInHost,  // from pageable memory to pageable memory
+};
+Route RouteOf(const Client& client, const StridedCopy& copy);
+bool IsLinear(const StridedCopy& copy);
+// The record of a copy that the GPU does alone.
+ipc::Copy LinearRecord(const StridedCopy& copy);  // of one that IsLinear
+ipc::CopyStrided StridedRecord(const StridedCopy& copy);
+
 // `synchronous`: the form without Async, which returns when host memory may be used again.
-CUresult PostCopy(Client& client, const Stream& stream, const Copy& copy, bool synchronous);
-CUresult PostStridedCopy(Client& client, const Stream& stream, const StridedCopy& copy, bool synchronous);
+CUresult PostCopy(Client& client, Stream& stream, const Copy& copy, bool synchronous);
+CUresult PostStridedCopy(Client& client, Stream& stream, const StridedCopy& copy, bool synchronous);
 
 }  // namespace paella::shim
 

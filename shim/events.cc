@@ -28,6 +28,7 @@ CUevent Events::Create(unsigned flags) {
   event->number = next_number_.fetch_add(1, std::memory_order_relaxed);
   event->recorded = false;
   event->point = 0;
+  event->capture = 0;
   const auto handle = reinterpret_cast<CUevent>(event);
   by_handle_.Insert(handle, event);
   return handle;
@@ -77,6 +78,7 @@ CUresult Events::Record(Event& event, const Stream& stream) {
   }
   if (result != CUDA_SUCCESS) return result;
   event.point.store(Point(stream.number, sequence), std::memory_order_release);
+  event.capture.store(0, std::memory_order_release);
   event.recorded.store(true, std::memory_order_release);
   return CUDA_SUCCESS;
 }

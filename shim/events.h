@@ -20,6 +20,7 @@ struct Event {
   std::uint64_t number = 0;              // what the daemon calls it; never used again
   std::atomic<bool> recorded{false};
   std::atomic<std::uint64_t> point{0};   // stream and sequence in one word, so that no reader sees half a record
+  std::atomic<std::uint64_t> capture{0};  // the capture that the last record was in; 0: in none. Stored by Captures
 
   bool HasTiming() const { return (flags & CU_EVENT_DISABLE_TIMING) == 0; }
 };

@@ -81,9 +81,11 @@ class Libraries {
   CUresult GetGlobal(Library& library, const char* name, Allocation& global);
   CUresult GetKernelNames(Library& library, std::vector<std::string>& names);
 
+  // Sends bytes ahead of a call that names them by the number they get: an image, a graph.
+  CUresult Upload(std::span<const std::byte> image, std::uint64_t& upload);
+
  private:
   CUresult EnsureLoaded(Library& library);  // its mutex is held
-  CUresult Upload(std::span<const std::byte> image, std::uint64_t& upload);
 
   Submission& submission_;
   Allocations& allocations_;

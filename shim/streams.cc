@@ -19,7 +19,9 @@ pthread_key_t ThreadExitKey() {
     pthread_key_create(&made, [](void* handle) {
       per_thread_stream = nullptr;  // a later exit handler of this thread may want another one
       if (Client* client = ready_client.load(std::memory_order_acquire)) {
-        client->streams.Destroy(static_cast<CUstream>(handle));
+        const auto stream = static_cast<CUstream>(handle);
+        if (Stream* const object = client->streams.Find(stream)) client->captures.Leave(*object);
+        client->streams.Destroy(stream);
       }
     });
     return made;
@@ -79,7 +81,11 @@ CUresult Streams::Create(unsigned flags, int priority, Context* context, CUstrea
   }
   message.flags = flags;
   message.priority = priority;
-  *stream = {message.stream, flags, priority, next_id_.fetch_add(1, std::memory_order_relaxed), context};
+  stream->number = message.stream;
+  stream->flags = flags;
+  stream->priority = priority;
+  stream->id = next_id_.fetch_add(1, std::memory_order_relaxed);
+  stream->context = context;
   const CUresult posted = submission_.Post(message);
   if (posted != CUDA_SUCCESS) return posted;
   handle = reinterpret_cast<CUstream>(stream);

@@ -20,13 +20,23 @@ namespace paella::shim {
 
 inline constexpr std::uint32_t kLegacyStream = 0;
 
+// What capture makes of a stream's calls. Read without a lock at each of them.
+enum class CaptureState : std::uint8_t {
+  kNone,
+  kActive,       // they become nodes of a graph
+  kInvalidated,  // they fail until the capture is ended
+  kForbidden,    // the legacy stream while a blocking stream is captured
+};
+
 struct Stream {
   std::uint32_t number = 0;
   unsigned flags = 0;
   int priority = 0;
   std::uint64_t id = 0;
   Context* context = nullptr;
+  std::atomic<CaptureState> capture_state{CaptureState::kNone};  // stored by Captures
 
+  bool IsOrdinary() const { return capture_state.load(std::memory_order_acquire) == CaptureState::kNone; }
   bool IsBlocking() const { return (flags & CU_STREAM_NON_BLOCKING) == 0; }
 };
 
@@ -40,6 +50,7 @@ class Streams {
     return reinterpret_cast<std::uintptr_t>(handle) > 2 ? by_handle_.Find(handle) : FindDefault(handle);
   }
 
+  Stream& legacy() { return legacy_; }
   CUresult Create(unsigned flags, int priority, Context* context, CUstream& handle);
   CUresult Destroy(CUstream handle);
   void DestroyAllOf(const Context& context);

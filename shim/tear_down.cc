@@ -18,6 +18,7 @@ CUresult GiveBack(Client& client, const Allocation& allocation) {
 
 CUresult TearDown(Client& client, const Context& context) {
   if (const CUresult result = client.streams.SynchronizeAll(client.wait_style()); result != CUDA_SUCCESS) return result;
+  client.captures.EndAll();
   client.streams.DestroyAllOf(context);
   client.libraries.UnloadModulesOf(context);
   for (const Allocation& allocation : client.allocations.All()) {

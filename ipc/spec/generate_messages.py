@@ -41,8 +41,8 @@ def parse(path):
                     messages[-1].reply = []
                     continue
                 role, name = words
-                if role not in ("post", "call", "packet") or not re.fullmatch(r"[A-Z]\w+", name):
-                    raise ValueError("expected post, call or packet and a name")
+                if role not in ("post", "call", "packet", "part") or not re.fullmatch(r"[A-Z]\w+", name):
+                    raise ValueError("expected post, call, packet or part and a name")
                 messages.append(Message(role, name, number))
             else:
                 kind, field = words
@@ -79,10 +79,10 @@ def header(messages):
            "#define PAELLA_IPC_SPEC_MESSAGES_H_", "", "#include <cstddef>", "#include <cstdint>", "#include <span>",
            "#include <string>", "#include <vector>", "", '#include "ipc/codec.h"', "", "namespace paella::ipc {", "",
            "enum class MessageKind : std::uint32_t {"]
-    out += [f"  k{m.name} = {i}," for i, m in enumerate(messages, 1)]
+    out += [f"  k{m.name} = {i}," for i, m in enumerate((m for m in messages if m.role != "part"), 1)]
     out += ["};", ""]
     for m in messages:
-        out += struct(m.name, m.fields, True)
+        out += struct(m.name, m.fields, m.role != "part")
         if m.reply is not None:
             out += struct(m.name + "Reply", m.reply, False)
     for m in messages:

@@ -51,22 +51,17 @@ void ClientObjects::RetireLibrary(std::uint64_t library) {
   if (found == nullptr) return;
   found->is_retired = true;
   for (const auto& [name, kernel] : found->kernels) kernels_.erase(kernel);
+  kernels_lost_.fetch_add(1, std::memory_order_release);
 }
 
 CUresult ClientObjects::Handle(const ipc::LibraryLoad& call, ipc::LibraryLoadReply& reply) {
   if (call.jit_options.size() != call.jit_values.size()) return CUDA_ERROR_INVALID_VALUE;
-  std::vector<std::byte> image;
-  {
-    const std::lock_guard lock(mutex_);
-    auto upload = uploads_.extract(call.upload);
-    if (upload.empty()) return CUDA_ERROR_INVALID_IMAGE;
-    image = std::move(upload.mapped());
-    upload_bytes_ -= image.size();
-  }
-  image.push_back(std::byte{0});  // PTX is a C string, and a client need not have ended it
+  auto image = TakeUpload(call.upload);
+  if (!image) return CUDA_ERROR_INVALID_IMAGE;
+  image->push_back(std::byte{0});  // PTX is a C string, and a client need not have ended it
   const JitNumbers numbers = NumbersOf(call);
   ModuleCache::Loaded loaded;
-  WithReclaim([&] { return (loaded = modules_.Load(image, numbers)).result; });
+  WithReclaim([&] { return (loaded = modules_.Load(*image, numbers)).result; });
   reply.error_log = std::move(loaded.error_log);
   reply.info_log = std::move(loaded.info_log);
   if (loaded.result != CUDA_SUCCESS) return loaded.result;

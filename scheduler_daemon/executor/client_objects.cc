@@ -20,9 +20,11 @@ ClientObjects::ClientObjects(const Driver& driver, ModuleCache& modules, Tenant&
       tenant_(tenant),
       arena_base_(arena_base),
       virtual_memory_(driver, tenant.memory, ranges_),
+      graphs_(driver, *this),
       arena_(arena_base, arena_bytes, kPageBytes) {}
 
 ClientObjects::~ClientObjects() {
+  graphs_.Clear();  // they name kernels
   kernels_.clear();
   libraries_.clear();
   for (const auto& [address, size] : host_) driver_.cuMemHostUnregister(HostPointer(address));
@@ -62,6 +64,14 @@ bool ClientObjects::AppendUpload(std::uint64_t upload, const std::vector<std::by
   auto& bytes = uploads_[upload];
   bytes.insert(bytes.end(), data.begin(), data.end());
   return true;
+}
+
+std::optional<std::vector<std::byte>> ClientObjects::TakeUpload(std::uint64_t upload) {
+  const std::lock_guard lock(mutex_);
+  auto taken = uploads_.extract(upload);
+  if (taken.empty()) return std::nullopt;
+  upload_bytes_ -= taken.mapped().size();
+  return std::move(taken.mapped());
 }
 
 bool ClientObjects::ForgetDevice(std::uint64_t address) {

@@ -18,6 +18,7 @@
 
 #include "messages.h"
 #include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/client_graphs.h"
 #include "scheduler_daemon/executor/client_virtual_memory.h"
 #include "scheduler_daemon/executor/modules.h"
 #include "scheduler_daemon/executor/owned_ranges.h"
@@ -78,12 +79,18 @@ class ClientObjects {
   // The client has asked for the library's unload: from now on its kernels are not found, while the unload itself waits
   // for the launches that were read before.
   void RetireLibrary(std::uint64_t library);
+  // How often the client has given up memory, or kernels: a graph that names them is looked at again after that.
+  std::uint64_t ranges_lost() const { return ranges_.lost(); }
+  std::uint64_t kernels_lost() const { return kernels_lost_.load(std::memory_order_acquire); }
+  ClientGraphs& graphs() { return graphs_; }
   // The event's driver object, made at first use; null if the driver makes none, and `result` says why. A command that
   // records it keeps it.
   std::shared_ptr<CUevent_st> EventFor(std::uint64_t event, CUresult& result);
   void DestroyEvent(std::uint64_t event);
   // False: more than kMaxUploadBytes or kMaxUploads.
   bool AppendUpload(std::uint64_t upload, const std::vector<std::byte>& data);
+  // The upload's bytes, which are then no longer here.
+  std::optional<std::vector<std::byte>> TakeUpload(std::uint64_t upload);
   // Forgets the allocation for later commands and returns whether there was one.
   bool ForgetDevice(std::uint64_t address);
   void ReleaseDevice(std::uint64_t address);
@@ -110,6 +117,12 @@ class ClientObjects {
     requires requires(ClientVirtualMemory& memory, const Call& call, Reply& reply) { memory.Handle(call, reply); }
   CUresult Handle(const Call& call, Reply& reply) {
     return WithReclaim([&] { return virtual_memory_.Handle(call, reply); });
+  }
+
+  template <typename Call, typename Reply>
+    requires requires(ClientGraphs& graphs, const Call& call, Reply& reply) { graphs.Handle(call, reply); }
+  CUresult Handle(const Call& call, Reply& reply) {
+    return graphs_.Handle(call, reply);
   }
 
  private:
@@ -152,6 +165,8 @@ class ClientObjects {
 
   OwnedRanges ranges_;  // every allocation, global and mapping that may be used
   ClientVirtualMemory virtual_memory_;
+  ClientGraphs graphs_;
+  std::atomic<std::uint64_t> kernels_lost_{0};
 
   mutable std::mutex mutex_;
   std::unordered_map<std::uint64_t, std::uint64_t> device_;  // address -> size, what cuMemAlloc gave

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "scheduler_daemon/executor/launch.h"
+#include "scheduler_daemon/executor/transfers.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -11,19 +12,12 @@ namespace {
 // What a copy between addresses of any kind is to the driver: it finds out itself.
 CUdeviceptr Device(std::uint64_t address) { return static_cast<CUdeviceptr>(address); }
 
-// Bytes from the first to the last of a strided block; nothing if they do not fit 64 bits.
-std::optional<std::uint64_t> Extent(std::uint64_t width, std::uint64_t pitch, std::uint64_t height,
-                                    std::uint64_t slice, std::uint64_t depth) {
-  if (width == 0 || height == 0 || depth == 0) return 0;
-  std::uint64_t rows = 0;
-  std::uint64_t slices = 0;
-  std::uint64_t total = 0;
-  if (__builtin_mul_overflow(pitch, height - 1, &rows) || __builtin_mul_overflow(slice, depth - 1, &slices) ||
-      __builtin_add_overflow(rows, slices, &total) || __builtin_add_overflow(total, width, &total)) {
-    return std::nullopt;
-  }
-  return total;
-}
+template <typename Transfer>
+constexpr const char* kNameOf = "a copy";
+template <>
+constexpr const char* kNameOf<ipc::CopyStrided> = "a strided copy";
+template <>
+constexpr const char* kNameOf<ipc::Memset> = "a memset";
 
 }  // namespace
 
@@ -175,6 +169,13 @@ void ClientSession::Enqueue(std::uint32_t stream, std::uint64_t sequence, bool v
   EnqueueCommand(std::move(command));
 }
 
+template <typename Transfer>
+void ClientSession::EnqueueTransfer(const Transfer& transfer, std::function<CUresult(CUstream)> issue) {
+  const TransferVerdict verdict = CheckTransfer(transfer, objects_);
+  if (verdict == TransferVerdict::kFormless) return Break(std::string(kNameOf<Transfer>) + " has no form");
+  Enqueue(transfer.stream, transfer.sequence, verdict == TransferVerdict::kGood, std::move(issue));
+}
+
 void ClientSession::On(const ipc::StreamCreate& message) {
   const bool blocking = (message.flags & CU_STREAM_NON_BLOCKING) == 0;
   if (!streams_.Create(message.stream, blocking, message.priority)) Break("it creates a stream that exists");
@@ -196,9 +197,7 @@ void ClientSession::On(const ipc::LaunchKernel& message) {
 }
 
 void ClientSession::On(const ipc::Copy& message) {
-  const bool valid = objects_.Owns(message.destination, message.size_bytes, RangeUse::kWrite) &&
-                     objects_.Owns(message.source, message.size_bytes, RangeUse::kRead);
-  Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
+  EnqueueTransfer(message, [this, message](CUstream stream) {
     return driver_.cuMemcpyAsync(Device(message.destination), Device(message.source), message.size_bytes, stream);
   });
 }
@@ -222,44 +221,14 @@ void ClientSession::On(const ipc::CopyToStaging& message) {
 }
 
 void ClientSession::On(const ipc::CopyStrided& message) {
-  const auto to = Extent(message.width_bytes, message.destination_pitch_bytes, message.height_rows,
-                         message.destination_slice_bytes, message.depth_slices);
-  const auto from = Extent(message.width_bytes, message.source_pitch_bytes, message.height_rows,
-                           message.source_slice_bytes, message.depth_slices);
-  // The driver counts slices in rows.
-  const auto whole_rows = [](std::uint64_t slice, std::uint64_t pitch) { return pitch == 0 || slice % pitch == 0; };
-  if (!to || !from || !whole_rows(message.destination_slice_bytes, message.destination_pitch_bytes) ||
-      !whole_rows(message.source_slice_bytes, message.source_pitch_bytes)) {
-    return Break("a strided copy has no form");
-  }
-  const bool valid = objects_.Owns(message.destination, *to, RangeUse::kWrite) &&
-                     objects_.Owns(message.source, *from, RangeUse::kRead);
-  Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
-    const auto rows = [](std::uint64_t slice, std::uint64_t pitch) { return pitch == 0 ? 0 : slice / pitch; };
-    CUDA_MEMCPY3D copy{};
-    copy.srcMemoryType = copy.dstMemoryType = CU_MEMORYTYPE_UNIFIED;
-    copy.srcDevice = Device(message.source);
-    copy.srcPitch = message.source_pitch_bytes;
-    copy.srcHeight = rows(message.source_slice_bytes, message.source_pitch_bytes);
-    copy.dstDevice = Device(message.destination);
-    copy.dstPitch = message.destination_pitch_bytes;
-    copy.dstHeight = rows(message.destination_slice_bytes, message.destination_pitch_bytes);
-    copy.WidthInBytes = message.width_bytes;
-    copy.Height = message.height_rows;
-    copy.Depth = message.depth_slices;
+  EnqueueTransfer(message, [this, message](CUstream stream) {
+    const CUDA_MEMCPY3D copy = DescribeTransfer(message);
     return driver_.cuMemcpy3DAsync(&copy, stream);
   });
 }
 
 void ClientSession::On(const ipc::Memset& message) {
-  std::uint64_t width_bytes = 0;
-  if (__builtin_mul_overflow(message.width_elements, std::uint64_t{message.element_bytes}, &width_bytes)) {
-    return Break("a memset has no form");
-  }
-  const auto extent = Extent(width_bytes, message.pitch_bytes, message.height_rows, 0, 1);
-  if (!extent) return Break("a memset has no form");
-  const bool valid = objects_.Owns(message.destination, *extent, RangeUse::kWrite);
-  Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
+  EnqueueTransfer(message, [this, message](CUstream stream) {
     const auto value16 = static_cast<unsigned short>(message.value);
     const auto value8 = static_cast<unsigned char>(message.value);
     const CUdeviceptr to = Device(message.destination);
@@ -279,6 +248,27 @@ void ClientSession::On(const ipc::Memset& message) {
       default: return CUDA_ERROR_INVALID_VALUE;
     }
   });
+}
+
+void ClientSession::On(const ipc::LaunchGraph& message) {
+  CUresult result = CUDA_SUCCESS;
+  auto graph = objects_.graphs().Find(message.graph, result);
+  if (result == CUDA_ERROR_INVALID_HANDLE) return Break("it launches a graph that does not exist");
+  launches.fetch_add(1, std::memory_order_relaxed);
+  if (graph == nullptr) return Enqueue(message.stream, message.sequence, false, nullptr);
+  Command command;
+  command.stream = message.stream;
+  command.sequence = message.sequence;
+  command.nodes = std::max(1u, graph->node_count());
+  command.issue = [graph = std::move(graph)](CUstream stream) { return graph->Launch(stream); };
+  EnqueueCommand(std::move(command));
+}
+
+void ClientSession::On(const ipc::GraphDestroy& message) {
+  if (!objects_.graphs().Retire(message.graph)) return Break("it destroys a graph that does not exist");
+  if (worker_.queued() > kMaxQueuedCalls) return Break("more calls wait than there are reply slots");
+  // Those that wait hold it; what a later one of these leaves, the next one finds.
+  worker_.Post([this] { objects_.graphs().DestroyRetired(); });
 }
 
 void ClientSession::On(const ipc::WaitForSequence& message) {

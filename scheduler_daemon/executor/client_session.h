@@ -78,6 +78,8 @@ class ClientSession {
   void On(const ipc::HostCallback& message);
   void On(const ipc::RecordTime& message);
   void On(const ipc::EventDestroy& message);
+  void On(const ipc::LaunchGraph& message);
+  void On(const ipc::GraphDestroy& message);
   void On(const ipc::FreeInOrder& message);
   void On(const ipc::UploadChunk& message);
 
@@ -138,6 +140,9 @@ class ClientSession {
   // Queues a GPU command; a failed check of its arguments (`valid` false) makes it an asynchronous error.
   void Enqueue(std::uint32_t stream, std::uint64_t sequence, bool valid, std::function<CUresult(CUstream)> issue);
   void EnqueueCommand(Command command);
+  // The same of a copy or a memset; one without a form ends the client.
+  template <typename Transfer>
+  void EnqueueTransfer(const Transfer& transfer, std::function<CUresult(CUstream)> issue);
   void EnqueueMarker(std::uint32_t stream, std::uint64_t sequence, std::vector<Dependency> dependencies);
   std::byte* Staging(std::uint64_t offset, std::uint64_t size_bytes) const;
 

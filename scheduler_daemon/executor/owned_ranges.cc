@@ -10,10 +10,12 @@ bool OwnedRanges::Add(std::uint64_t address, std::uint64_t size_bytes) {
 void OwnedRanges::SetMapping(std::uint64_t address, std::uint64_t size_bytes, bool writable) {
   const std::lock_guard lock(mutex_);
   ranges_.insert_or_assign(address, Range{size_bytes, true, writable});
+  if (!writable) lost_.fetch_add(1, std::memory_order_release);
 }
 
 bool OwnedRanges::Remove(std::uint64_t address) {
   const std::lock_guard lock(mutex_);
+  lost_.fetch_add(1, std::memory_order_release);
   return ranges_.erase(address) == 1;
 }
 

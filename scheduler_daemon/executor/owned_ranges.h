@@ -7,6 +7,7 @@
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_OWNED_RANGES_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_OWNED_RANGES_H_
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -24,6 +25,9 @@ class OwnedRanges {
   // False: none starts there.
   bool Remove(std::uint64_t address);
 
+  // How often something was taken away: while this stays, what was allowed is allowed.
+  std::uint64_t lost() const { return lost_.load(std::memory_order_acquire); }
+
   // Whether [address, address + size) may be used so.
   bool Allow(std::uint64_t address, std::uint64_t size_bytes, RangeUse use) const;
 
@@ -36,6 +40,7 @@ class OwnedRanges {
 
   mutable std::mutex mutex_;
   std::map<std::uint64_t, Range> ranges_;  // by address
+  std::atomic<std::uint64_t> lost_{0};
 };
 
 }  // namespace paella::scheduler_daemon

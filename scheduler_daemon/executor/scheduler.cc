@@ -74,9 +74,8 @@ bool Scheduler::CompleteFinished(std::uint64_t now_ns) {
       if (binding.gpu == nullptr || !queue.in_flight() || queue.awaits_callback) continue;
       const std::uint64_t value = binding.gpu->word->load(std::memory_order_acquire);
       if (value < binding.base + queue.completed + 1) continue;
-      const std::uint64_t before = queue.completed;
       const std::uint64_t sequence = std::min(value - binding.base, queue.dispatched);
-      CountDone(*client, sequence - before, now_ns);
+      CountDone(*client, streams.CountUpTo(stream, sequence, kGraphCountsFor), now_ns);
       client->session->Complete(stream, sequence);
       ReleaseIfDrained(*client, stream);
       any = true;
@@ -229,7 +228,7 @@ void Scheduler::IssueHead(Client& client, std::uint32_t stream, std::uint64_t no
   IssueWaits(client, stream, streams.Unfinished(streams.at(stream).waiting.front()));
   const Command command = streams.TakeHead(stream);
   if (command.issue) Check(client, command.issue(client.bindings[stream].gpu->stream));
-  CountInFlight(client, 1, now_ns);
+  CountInFlight(client, std::min(command.nodes, kGraphCountsFor), now_ns);
   if (command.sequence - client.bindings[stream].marked >= kCommandsPerMark) MarkUpTo(client, stream, command.sequence);
 }
 

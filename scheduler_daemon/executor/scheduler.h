@@ -32,6 +32,11 @@ class Scheduler {
   static constexpr std::size_t kInFlightWhenShared = 16;
   // Of one stream, always: the driver blocks a thread that queues about a thousand, marks among them.
   static constexpr std::uint64_t kInFlightPerStream = 256;
+  // The same for graphs, whose nodes fill the same queues: none is dispatched behind as many.
+  static constexpr std::uint64_t kNodesPerStream = 1024;
+  // For how many commands a graph counts at most in kInFlightWhenShared: two are in flight then, so that the GPU does
+  // not wait while the next one is chosen, and nobody waits for sixteen.
+  static constexpr std::uint32_t kGraphCountsFor = kInFlightWhenShared / 2;
 
   Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<Policy> policy)
       : driver_(driver), gpu_streams_(gpu_streams), policy_(std::move(policy)) {}
@@ -97,7 +102,9 @@ class Scheduler {
   void CountInFlight(Client& client, std::uint64_t count, std::uint64_t now_ns);
   void CountDone(Client& client, std::uint64_t count, std::uint64_t now_ns);
   bool IsShared() const;
-  static bool IsFull(const StreamQueue& queue) { return queue.dispatched - queue.completed >= kInFlightPerStream; }
+  static bool IsFull(const StreamQueue& queue) {
+    return queue.dispatched - queue.completed >= kInFlightPerStream || queue.nodes_in_flight >= kNodesPerStream;
+  }
   // Once streams share hardware queues, a wait in one of them could stand before what it waits for.
   StreamTable::Waiter WhoWaits() const {
     return gpu_streams_.OneQueueEach() ? StreamTable::Waiter::kGpu : StreamTable::Waiter::kSoftware;

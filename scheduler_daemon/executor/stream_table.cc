@@ -1,6 +1,7 @@
 #include "scheduler_daemon/executor/stream_table.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -91,13 +92,18 @@ Command StreamTable::TakeHead(std::uint32_t stream) {
   --waiting_commands_;
   waiting_bytes_ -= command.memory_bytes();
   queue.dispatched = command.sequence;
+  queue.nodes_in_flight += command.nodes;
+  if (command.nodes != 1) queue.graphs.push_back({command.sequence, command.nodes});
   if (command.on_completed) queue.on_completed.emplace(command.sequence, std::move(command.on_completed));
   return command;
 }
 
 void StreamTable::Complete(std::uint32_t stream, std::uint64_t sequence) {
   StreamQueue& queue = streams_[stream];
-  queue.completed = std::max(queue.completed, std::min(sequence, queue.dispatched));
+  const std::uint64_t completed = std::max(queue.completed, std::min(sequence, queue.dispatched));
+  queue.nodes_in_flight -= CountUpTo(stream, completed, std::numeric_limits<std::uint32_t>::max());
+  queue.completed = completed;
+  while (!queue.graphs.empty() && queue.graphs.front().sequence <= completed) queue.graphs.pop_front();
   while (!queue.on_completed.empty() && queue.on_completed.begin()->first <= queue.completed) {
     const auto job = queue.on_completed.extract(queue.on_completed.begin());  // first: it may add others
     job.mapped()();
@@ -105,6 +111,16 @@ void StreamTable::Complete(std::uint32_t stream, std::uint64_t sequence) {
   if (!queue.idle()) return;
   std::erase(active_, stream);
   if (queue.destroyed) queue.exists = queue.destroyed = false;
+}
+
+std::uint64_t StreamTable::CountUpTo(std::uint32_t stream, std::uint64_t sequence, std::uint32_t most) const {
+  const StreamQueue& queue = streams_[stream];
+  std::uint64_t count = sequence - queue.completed;
+  for (const StreamQueue::Graph& graph : queue.graphs) {
+    if (graph.sequence > sequence) break;
+    count += std::min(graph.nodes, most) - 1;
+  }
+  return count;
 }
 
 void StreamTable::WhenDone(std::function<void()> job) {
@@ -118,7 +134,10 @@ void StreamTable::WhenDone(std::function<void()> job) {
 }
 
 void StreamTable::DropWaitingOf(StreamQueue& queue, std::vector<std::function<void()>>& jobs) {
-  if (queue.awaits_callback) queue.completed = queue.dispatched;
+  if (queue.awaits_callback) {
+    queue.completed = queue.dispatched;
+    queue.nodes_in_flight = 0;
+  }
   queue.awaits_callback = false;
   for (auto job = queue.on_completed.upper_bound(queue.dispatched); job != queue.on_completed.end();) {
     auto late = queue.on_completed.extract(job++);

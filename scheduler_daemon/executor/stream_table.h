@@ -32,6 +32,12 @@ struct StreamQueue {
   std::uint64_t dispatched = 0;
   std::uint64_t completed = 0;
   std::deque<Command> waiting;                     // dispatched + 1 ... enqueued
+  struct Graph {
+    std::uint64_t sequence;
+    std::uint32_t nodes;
+  };
+  std::deque<Graph> graphs;                        // of completed + 1 ... dispatched
+  std::uint64_t nodes_in_flight = 0;               // of all commands in flight; one that is no graph is one
   std::multimap<std::uint64_t, std::function<void()>> on_completed;  // by the sequence that has to be done
 
   bool idle() const { return completed == enqueued; }
@@ -64,6 +70,10 @@ class StreamTable {
 
   // Everything of the stream up to `sequence` is done (more than was dispatched is cut off).
   void Complete(std::uint32_t stream, std::uint64_t sequence);
+
+  // How many commands of completed + 1 ... `sequence` there are, if a graph counts for as many as it has nodes, up to
+  // `most`.
+  std::uint64_t CountUpTo(std::uint32_t stream, std::uint64_t sequence, std::uint32_t most) const;
 
   // Runs `job` once all that is enqueued now is done or was dropped: at once if nothing is.
   void WhenDone(std::function<void()> job);

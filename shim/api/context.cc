@@ -241,6 +241,7 @@ CUresult paella_cuCtxGetApiVersion(CUcontext ctx, unsigned int* version) {
 CUresult paella_cuCtxSynchronize() {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = client->captures.CheckContextWide(); result != CUDA_SUCCESS) return result;
   return client->streams.SynchronizeAll(client->wait_style());
 }
 
@@ -249,6 +250,7 @@ CUresult paella_cuCtxSynchronize_v2(CUcontext ctx) {
   Context* context;
   if (const CUresult result = EnterNamed(client, ctx, context); result != CUDA_SUCCESS) return result;
   if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = client->captures.CheckContextWide(); result != CUDA_SUCCESS) return result;
   return client->streams.SynchronizeAll(context->wait_style());
 }
 

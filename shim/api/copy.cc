@@ -1,7 +1,7 @@
 // Copies: each function says what its arguments are, copies.h does the rest.
 #include "driver_api.h"
 #include "shim/copies.h"
-#include "shim/unsupported.h"
+#include "shim/copy_descriptions.h"
 
 using namespace paella::shim;
 
@@ -29,75 +29,21 @@ CUresult CopyIn(CUstream handle, const Copy& copy) {
   return PostCopy(*client, *stream, copy, false);
 }
 
-// One side of a 2-D or 3-D copy as its structure describes it.
-struct Side {
-  CUmemorytype type;
-  const void* host;
-  CUdeviceptr device;
-  std::size_t pitch, height;
-  std::size_t x_bytes, y, z;
-};
-
-// The structure's pitch and height may be 0 where one row or slice is copied.
-bool Locate(const Side& side, const StridedCopy& box, Place& place, std::uint64_t& address, std::uint64_t& pitch,
-            std::uint64_t& slice) {
-  switch (side.type) {
-    case CU_MEMORYTYPE_HOST: place = Place::kHost; break;
-    case CU_MEMORYTYPE_DEVICE: place = Place::kDevice; break;
-    case CU_MEMORYTYPE_UNIFIED: place = Place::kAny; break;
-    default: return false;
-  }
-  std::uint64_t row_end, rows_end, slices, rows;
-  if (__builtin_add_overflow(side.x_bytes, box.width_bytes, &row_end)) return false;
-  if (__builtin_add_overflow(side.y, box.height_rows, &rows_end)) return false;
-  pitch = side.pitch != 0 ? side.pitch : row_end;
-  const std::uint64_t height = side.height != 0 ? side.height : rows_end;
-  if (pitch < row_end || (box.depth_slices > 1 && height < rows_end)) return false;
-  address = side.type == CU_MEMORYTYPE_HOST ? Address(side.host) : side.device;
-  return !__builtin_mul_overflow(pitch, height, &slice) && !__builtin_mul_overflow(side.z, slice, &slices) &&
-         !__builtin_mul_overflow(side.y, pitch, &rows) && !__builtin_add_overflow(address, slices, &address) &&
-         !__builtin_add_overflow(address, rows, &address) &&
-         !__builtin_add_overflow(address, side.x_bytes, &address);
-}
-
-CUresult CopyBox(CUstream handle, const Side& destination, const Side& source, StridedCopy box, bool synchronous) {
+CUresult CopyBox(CUstream handle, const CUDA_MEMCPY3D& description, bool synchronous) {
   Client* client;
   Stream* stream;
   if (const CUresult result = EnterCopy(client, handle, stream); result != CUDA_SUCCESS) return result;
-  if (destination.type == CU_MEMORYTYPE_ARRAY || source.type == CU_MEMORYTYPE_ARRAY) {
-    return UnsupportedForm("a copy of an array");
-  }
-  Copy& corner = box.corner;
-  if (!Locate(destination, box, corner.destination_place, corner.destination, box.destination_pitch_bytes,
-              box.destination_slice_bytes) ||
-      !Locate(source, box, corner.source_place, corner.source, box.source_pitch_bytes, box.source_slice_bytes)) {
-    return CUDA_ERROR_INVALID_VALUE;
-  }
+  StridedCopy box;
+  if (const CUresult result = ReadDescription(description, box); result != CUDA_SUCCESS) return result;
   return PostStridedCopy(*client, *stream, box, synchronous);
 }
 
 CUresult Copy2D(CUstream handle, const CUDA_MEMCPY2D* copy, bool synchronous) {
-  if (copy == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  StridedCopy box;
-  box.width_bytes = copy->WidthInBytes;
-  box.height_rows = copy->Height;
-  const Side destination{copy->dstMemoryType, copy->dstHost, copy->dstDevice, copy->dstPitch, 0,
-                         copy->dstXInBytes,   copy->dstY,    0};
-  const Side source{copy->srcMemoryType, copy->srcHost, copy->srcDevice, copy->srcPitch, 0, copy->srcXInBytes, copy->srcY, 0};
-  return CopyBox(handle, destination, source, box, synchronous);
+  return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : CopyBox(handle, AsThreeDimensional(*copy), synchronous);
 }
 
 CUresult Copy3D(CUstream handle, const CUDA_MEMCPY3D* copy, bool synchronous) {
-  if (copy == nullptr) return CUDA_ERROR_INVALID_VALUE;  // levels of detail mean nothing but to arrays
-  StridedCopy box;
-  box.width_bytes = copy->WidthInBytes;
-  box.height_rows = copy->Height;
-  box.depth_slices = copy->Depth;
-  const Side destination{copy->dstMemoryType, copy->dstHost,     copy->dstDevice, copy->dstPitch,
-                         copy->dstHeight,     copy->dstXInBytes, copy->dstY,      copy->dstZ};
-  const Side source{copy->srcMemoryType, copy->srcHost,     copy->srcDevice, copy->srcPitch,
-                    copy->srcHeight,     copy->srcXInBytes, copy->srcY,      copy->srcZ};
-  return CopyBox(handle, destination, source, box, synchronous);
+  return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : CopyBox(handle, *copy, synchronous);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Allocating and freeing.
 #include "driver_api.h"
 #include "shim/client.h"
+#include "shim/graph_work.h"
 #include "shim/tear_down.h"
 
 using namespace paella::shim;
@@ -11,6 +12,10 @@ namespace {
 constexpr std::size_t kPitchAlignmentBytes = 512;  // the driver's on every GPU since Pascal
 
 CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_bytes, bool from_pool) {
+  // Stream-ordered allocation is what a thread may do beside another's capture.
+  if (const CUresult result = from_pool ? CUDA_SUCCESS : client.captures.CheckUnsafe(); result != CUDA_SUCCESS) {
+    return result;
+  }
   ipc::AllocateDevice message;
   message.size_bytes = size_bytes;
   ipc::AllocateDeviceReply reply;
@@ -26,6 +31,7 @@ CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_b
 }
 
 CUresult AllocateHost(Client& client, std::uint64_t& address, std::size_t size_bytes, MemoryKind kind, unsigned flags) {
+  if (const CUresult result = client.captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
   ipc::AllocateHost message;
   message.size_bytes = size_bytes;
   ipc::AllocateHostReply reply;
@@ -59,19 +65,33 @@ CUresult AllocateHostFor(void** pp, std::size_t size_bytes, unsigned flags) {
 
 // Freed memory may still be in use by what was posted, so everything is waited for first, as natively.
 CUresult Free(Client& client, const Allocation& allocation) {
+  if (const CUresult result = client.captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
   if (const CUresult result = client.streams.SynchronizeAll(client.wait_style()); result != CUDA_SUCCESS) return result;
   return GiveBack(client, allocation);
+}
+
+CUresult CaptureAllocation(Client& client, Stream& stream, CUdeviceptr* dptr, std::size_t size_bytes) {
+  AllocWork work;
+  if (const CUresult result = ReadAllocWork(client, GraphMemoryOfSize(size_bytes), work); result != CUDA_SUCCESS) {
+    return result;
+  }
+  const CUdeviceptr address = work.memory->address();
+  const CUresult result = client.captures.Add(stream, std::move(work));
+  if (result == CUDA_SUCCESS) *dptr = address;
+  return result;
 }
 
 CUresult AllocateInOrder(CUdeviceptr* dptr, std::size_t size_bytes, CUmemoryPool pool, CUstream stream) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  if (client->streams.Find(stream) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  Stream* const in = client->streams.Find(stream);
+  if (in == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if (dptr == nullptr || pool != client->default_pool()) return CUDA_ERROR_INVALID_VALUE;
   if (size_bytes == 0) {
     *dptr = 0;
     return CUDA_SUCCESS;
   }
+  if (!in->IsOrdinary()) return CaptureAllocation(*client, *in, dptr, size_bytes);
   return AllocateDevice(*client, dptr, size_bytes, true);
 }
 
@@ -131,15 +151,28 @@ CUresult paella_cuMemFree_v2(CUdeviceptr dptr) {
   const bool is_freed_so =
       allocation && (allocation->kind == MemoryKind::kDevice || allocation->kind == MemoryKind::kManaged);
   if (!is_freed_so) return CUDA_ERROR_INVALID_VALUE;
+  if (client->graph_memories.IsGraphs(dptr)) {
+    if (!client->graph_memories.Free(dptr)) return CUDA_ERROR_INVALID_VALUE;
+    return client->streams.SynchronizeAll(client->wait_style());
+  }
   return Free(*client, *allocation);
 }
 
 CUresult paella_cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  const Stream* const stream = client->streams.Find(hStream);
+  Stream* const stream = client->streams.Find(hStream);
   if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if (dptr == 0) return CUDA_SUCCESS;
+  const bool is_graphs = client->graph_memories.IsGraphs(dptr);
+  if (!stream->IsOrdinary()) {
+    return is_graphs ? client->captures.Add(*stream, FreeWork{dptr}) : CUDA_ERROR_INVALID_VALUE;
+  }
+  if (is_graphs) {
+    if (!client->graph_memories.Free(dptr)) return CUDA_ERROR_INVALID_VALUE;
+    client->graph_memories.UsedUntil(dptr, stream->number, client->submission.Posted(stream->number));
+    return CUDA_SUCCESS;
+  }
   const auto allocation = client->allocations.FindStart(dptr);
   if (!allocation || allocation->kind != MemoryKind::kDevice) return CUDA_ERROR_INVALID_VALUE;
   if (!client->allocations.Remove(dptr)) return CUDA_ERROR_INVALID_VALUE;

@@ -1,55 +1,35 @@
 // Memsets: all asynchronous, as they are natively for device memory.
 #include "driver_api.h"
 #include "shim/client.h"
+#include "shim/fills.h"
 
 using namespace paella::shim;
 
 namespace {
 
-struct Fill {
-  CUdeviceptr destination;
-  std::size_t pitch_bytes;  // 0: one row
-  unsigned value;
-  unsigned element_bytes;
-  std::size_t width_elements;
-  std::size_t height_rows;
-};
+using Fill = CUDA_MEMSET_NODE_PARAMS;  // destination, pitch (0: one row), value, bytes of an element, width, height
 
-CUresult PostFill(CUstream handle, const Fill& fill) {
+CUresult PostFill(CUstream handle, const Fill& fill, bool synchronous = false) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  const Stream* const stream = client->streams.Find(handle);
+  Stream* const stream = client->streams.Find(handle);
   if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  std::size_t row_bytes, extent;
-  if (__builtin_mul_overflow(fill.width_elements, fill.element_bytes, &row_bytes)) return CUDA_ERROR_INVALID_VALUE;
-  if (row_bytes == 0 || fill.height_rows == 0) return CUDA_SUCCESS;
-  if (fill.destination % fill.element_bytes != 0) return CUDA_ERROR_INVALID_VALUE;
-  if (fill.height_rows > 1 && (fill.pitch_bytes < row_bytes || fill.pitch_bytes % fill.element_bytes != 0)) {
-    return CUDA_ERROR_INVALID_VALUE;
+  if (fill.width == 0 || fill.height == 0) return CUDA_SUCCESS;
+  if (const CUresult result = CheckFill(*client, fill); result != CUDA_SUCCESS) return result;
+  if (!stream->IsOrdinary()) {
+    return synchronous ? client->captures.Refuse(*stream) : client->captures.Add(*stream, FillWork{fill});
   }
-  if (__builtin_mul_overflow(fill.height_rows - 1, fill.pitch_bytes, &extent) ||
-      __builtin_add_overflow(extent, row_bytes, &extent)) {
-    return CUDA_ERROR_INVALID_VALUE;
-  }
-  const auto allocation = client->allocations.FindRange(fill.destination, extent, MemoryUse::kWrite);
-  if (!allocation) return CUDA_ERROR_INVALID_VALUE;
-  paella::ipc::Memset message;
+  paella::ipc::Memset message = FillRecord(fill);
   message.stream = stream->number;
-  message.destination = fill.destination;
-  message.pitch_bytes = fill.pitch_bytes;
-  message.value = fill.value;
-  message.element_bytes = fill.element_bytes;
-  message.width_elements = fill.width_elements;
-  message.height_rows = fill.height_rows;
   return client->submission.PostCommand(message);
 }
 
 // The synchronous forms return early for device memory, and wait for pinned host memory.
 CUresult FillNow(const Fill& fill) {
-  if (const CUresult result = PostFill(nullptr, fill); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = PostFill(nullptr, fill, true); result != CUDA_SUCCESS) return result;
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  const auto allocation = client->allocations.Find(fill.destination);
+  const auto allocation = client->allocations.Find(fill.dst);
   if (!allocation || !allocation->IsHost()) return CUDA_SUCCESS;
   Stream* const stream = client->streams.Find(nullptr);
   return stream == nullptr ? CUDA_ERROR_INVALID_HANDLE : client->streams.Synchronize(*stream, client->wait_style());

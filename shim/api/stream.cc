@@ -1,6 +1,5 @@
-// Streams, host functions in them, and capture, which no stream is ever in.
+// Streams, and host functions in them.
 #include <algorithm>
-#include <utility>
 
 #include "driver_api.h"
 #include "shim/client.h"
@@ -28,20 +27,9 @@ CUresult CreateStream(CUstream* handle, unsigned flags, int priority) {
 CUresult DestroyStream(CUstream handle) {
   Client* client;
   if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
+  if (Stream* const stream = client->streams.Find(handle)) client->captures.Leave(*stream);
   return client->streams.Destroy(handle);
 }
-
-CUresult GiveNotCapturing(CUstream handle, CUstreamCaptureStatus* status, cuuint64_t* id) {
-  Client* client;
-  Stream* stream;
-  if (const CUresult result = EnterStream(client, handle, stream); result != CUDA_SUCCESS) return result;
-  if (status == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  *status = CU_STREAM_CAPTURE_STATUS_NONE;
-  if (id != nullptr) *id = 0;
-  return CUDA_SUCCESS;
-}
-
-thread_local constinit CUstreamCaptureMode capture_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
 
 }  // namespace
 
@@ -58,6 +46,7 @@ CUresult paella_cuStreamQuery(CUstream hStream) {
   Client* client;
   Stream* stream;
   if (const CUresult result = EnterStream(client, hStream, stream); result != CUDA_SUCCESS) return result;
+  if (!stream->IsOrdinary()) [[unlikely]] return client->captures.Refuse(*stream);
   return client->streams.IsDone(*stream) ? CUDA_SUCCESS : client->submission.NotReady();
 }
 
@@ -65,6 +54,7 @@ CUresult paella_cuStreamSynchronize(CUstream hStream) {
   Client* client;
   Stream* stream;
   if (const CUresult result = EnterStream(client, hStream, stream); result != CUDA_SUCCESS) return result;
+  if (!stream->IsOrdinary()) [[unlikely]] return client->captures.Refuse(*stream);
   return client->streams.Synchronize(*stream, client->wait_style());
 }
 
@@ -72,10 +62,14 @@ CUresult paella_cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int
   Client* client;
   Stream* stream;
   if (const CUresult result = EnterStream(client, hStream, stream); result != CUDA_SUCCESS) return result;
-  // CU_EVENT_WAIT_EXTERNAL means something in a capture only.
   if ((flags & ~static_cast<unsigned>(CU_EVENT_WAIT_EXTERNAL)) != 0) return CUDA_ERROR_INVALID_VALUE;
   const Event* const event = client->events.Find(hEvent);
   if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  const bool captured = !stream->IsOrdinary() || event->capture.load(std::memory_order_acquire) != 0;
+  if (captured) [[unlikely]] {
+    // CU_EVENT_WAIT_EXTERNAL means something in a capture only.
+    return client->captures.WaitForEvent(*stream, *event, hEvent, (flags & CU_EVENT_WAIT_EXTERNAL) != 0);
+  }
   return client->events.MakeWait(*stream, *event);
 }
 
@@ -84,6 +78,7 @@ CUresult paella_cuStreamAddCallback(CUstream hStream, CUstreamCallback callback,
   Stream* stream;
   if (const CUresult result = EnterStream(client, hStream, stream); result != CUDA_SUCCESS) return result;
   if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (!stream->IsOrdinary()) return client->captures.Refuse(*stream);
   Callback added;
   added.stream_callback = callback;
   added.stream = hStream;
@@ -96,6 +91,7 @@ CUresult paella_cuLaunchHostFunc(CUstream hStream, CUhostFn fn, void* userData) 
   Stream* stream;
   if (const CUresult result = EnterStream(client, hStream, stream); result != CUDA_SUCCESS) return result;
   if (fn == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (!stream->IsOrdinary()) return client->captures.Add(*stream, HostWork{fn, userData});
   Callback added;
   added.host_function = fn;
   added.user_data = userData;
@@ -149,31 +145,5 @@ CUresult paella_cuStreamGetDevice(CUstream hStream, CUdevice* device) {
   if (const CUresult result = EnterStream(client, hStream, stream); result != CUDA_SUCCESS) return result;
   if (device == nullptr) return CUDA_ERROR_INVALID_VALUE;
   *device = 0;
-  return CUDA_SUCCESS;
-}
-
-CUresult paella_cuStreamIsCapturing(CUstream hStream, CUstreamCaptureStatus* captureStatus) {
-  return GiveNotCapturing(hStream, captureStatus, nullptr);
-}
-
-CUresult paella_cuStreamGetCaptureInfo(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out) {
-  return GiveNotCapturing(hStream, captureStatus_out, id_out);
-}
-
-CUresult paella_cuStreamGetCaptureInfo_v2(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out,
-                                          CUgraph*, const CUgraphNode**, size_t*) {
-  return GiveNotCapturing(hStream, captureStatus_out, id_out);
-}
-
-CUresult paella_cuStreamGetCaptureInfo_v3(CUstream hStream, CUstreamCaptureStatus* captureStatus_out, cuuint64_t* id_out,
-                                          CUgraph*, const CUgraphNode**, const CUgraphEdgeData**, size_t*) {
-  return GiveNotCapturing(hStream, captureStatus_out, id_out);
-}
-
-CUresult paella_cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
-  Client* client;
-  if (const CUresult result = Enter(client); result != CUDA_SUCCESS) return result;
-  if (mode == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  std::swap(*mode, capture_mode);
   return CUDA_SUCCESS;
 }

@@ -1,0 +1,74 @@
+// The executable graphs of one client, by the numbers that it knows them by.
+//
+//   upload ─▶ Handle (worker): decoded, checked, built in the driver ─▶ Find (dispatching thread): a command
+//                                                                       holds the build
+//
+// A launch does what the graph was when the launch was read. So an update changes a build in place only if no waiting
+// command holds it, and else makes another one; the old one ends when its last command has been given to the GPU.
+//
+// Memory and kernels that a graph names may be gone at a launch. That is looked at again whenever the client has given
+// something up since the last look; so an ordinary launch costs one look-up.
+#ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_GRAPHS_H_
+#define PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_GRAPHS_H_
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "messages.h"
+#include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/graph_build.h"
+
+namespace paella::scheduler_daemon {
+
+class ClientObjects;
+
+class ClientGraphs {
+ public:
+  // What one client may make the daemon keep: more nodes than any program seen has, less than what would hurt others.
+  static constexpr std::size_t kMaxNodes = 1 << 20;
+  static constexpr std::size_t kMaxGraphs = 1 << 16;
+
+  ClientGraphs(const Driver& driver, ClientObjects& objects) : driver_(driver), objects_(objects) {}
+
+  // Worker.
+  CUresult Handle(const ipc::GraphInstantiate& call, ipc::GraphInstantiateReply& reply);
+  CUresult Handle(const ipc::GraphUpdate& call, ipc::GraphUpdateReply& reply);
+  void DestroyRetired();
+
+  // Dispatching thread. What a launch of the graph has to hold; null with the reason, if it may not be launched.
+  std::shared_ptr<const GraphBuild> Find(std::uint64_t number, CUresult& result);
+  // The graph has no number any more; DestroyRetired gives it back. False: there is none such.
+  bool Retire(std::uint64_t number);
+
+  // At the client's end, before its code goes.
+  void Clear();
+
+ private:
+  struct Graph {
+    std::vector<GraphNode> nodes;             // changed by the worker alone, under mutex_
+    std::vector<std::uint32_t> transfers;     // which of them name memory
+    std::shared_ptr<GraphBuild> build;
+    std::uint64_t ranges_lost_then = 0, kernels_lost_then = 0;  // at the last look
+  };
+
+  void TakeStock(Graph& graph) const;
+  bool NamesOnlyWhatIsThere(Graph& graph) const;
+  CUresult Rebuild(std::uint64_t number, Graph& graph);
+  static bool ChangeInPlace(GraphBuild& build, const std::vector<GraphNode>& nodes,
+                            const std::vector<NodeChange>& changes, const ClientObjects& objects);
+
+  const Driver& driver_;
+  ClientObjects& objects_;
+  std::mutex mutex_;  // for all below; never held across a driver call
+  std::unordered_map<std::uint64_t, std::shared_ptr<Graph>> graphs_;
+  std::vector<std::shared_ptr<GraphBuild>> retired_;
+  std::size_t node_count_ = 0;
+  std::uint64_t next_number_ = 1;
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_GRAPHS_H_

@@ -1,0 +1,43 @@
+// A graph of a client in the driver: CUgraph, its nodes, and the CUgraphExec made of it.
+//
+// Made, changed and destroyed on the client's worker, since each may take long; launched on the dispatching thread.
+// Owns the driver's objects. What the nodes name was checked before (graph_nodes.h).
+#ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_GRAPH_BUILD_H_
+#define PAELLA_SCHEDULER_DAEMON_EXECUTOR_GRAPH_BUILD_H_
+
+#include <memory>
+#include <vector>
+
+#include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/graph_nodes.h"
+
+namespace paella::scheduler_daemon {
+
+class GraphBuild {
+ public:
+  static CUresult Make(const Driver& driver, const std::vector<GraphNode>& nodes, const ClientObjects& objects,
+                       std::shared_ptr<GraphBuild>& build);
+  ~GraphBuild();
+  GraphBuild(const GraphBuild&) = delete;
+
+  // Exchanges one node's work. False if the driver cannot do that in place: then the build is good for nothing but its
+  // end. What is on the GPU already goes on as it was.
+  bool Change(std::uint32_t node, const NodeWork& before, const NodeWork& after, const ClientObjects& objects);
+
+  std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
+  CUresult Launch(CUstream stream) const { return driver_.cuGraphLaunch(executable_, stream); }
+
+ private:
+  explicit GraphBuild(const Driver& driver) : driver_(driver) {}
+  CUresult AddNode(const GraphNode& node, const ClientObjects& objects);
+  CUresult Instantiate();
+
+  const Driver& driver_;
+  CUgraph graph_ = nullptr;  // the executable graph is changed by its nodes
+  std::vector<CUgraphNode> nodes_;
+  CUgraphExec executable_ = nullptr;
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_EXECUTOR_GRAPH_BUILD_H_

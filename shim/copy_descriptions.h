@@ -1,0 +1,18 @@
+// A copy as the driver's structures describe it, and as ours do. Any thread; values only.
+#ifndef PAELLA_SHIM_COPY_DESCRIPTIONS_H_
+#define PAELLA_SHIM_COPY_DESCRIPTIONS_H_
+
+#include "shim/copies.h"
+#include "shim/cuda_api.h"
+
+namespace paella::shim {
+
+CUDA_MEMCPY3D AsThreeDimensional(const CUDA_MEMCPY2D& copy);
+
+// INVALID_VALUE where no memory can have that form, NOT_SUPPORTED for arrays. Says nothing of what is at the addresses.
+CUresult ReadDescription(const CUDA_MEMCPY3D& copy, StridedCopy& box);
+CUDA_MEMCPY3D Describe(const StridedCopy& box);
+
+}  // namespace paella::shim
+
+#endif  // PAELLA_SHIM_COPY_DESCRIPTIONS_H_

@@ -1,0 +1,90 @@
+#include "shim/graph_memory.h"
+
+#include "shim/client.h"
+
+namespace paella::shim {
+namespace {
+
+// Behind the last launch, on the stream that exists for ever: the launch's own may be destroyed.
+void GiveBackInOrder(Client& client, std::uint64_t address, std::uint32_t stream, std::uint64_t sequence) {
+  if (!client.allocations.Remove(address)) return;
+  if (stream != kLegacyStream && !client.submission.IsComplete(stream, sequence)) {
+    ipc::WaitForSequence wait;
+    wait.stream = kLegacyStream;
+    wait.other_stream = stream;
+    wait.other_sequence = sequence;
+    if (client.submission.PostCommand(wait) != CUDA_SUCCESS) return;
+  }
+  ipc::FreeInOrder message;
+  message.stream = kLegacyStream;
+  message.address = address;
+  client.submission.PostCommand(message);
+}
+
+}  // namespace
+
+GraphMemory::~GraphMemory() {
+  {
+    const std::lock_guard lock(client_.graph_memories.mutex_);
+    client_.graph_memories.all_.erase(address_);
+    if (live_) return;
+  }
+  GiveBackInOrder(client_, address_, last_stream_, last_sequence_);
+}
+
+CUresult GraphMemories::Make(std::uint64_t size_bytes, std::shared_ptr<GraphMemory>& memory) {
+  ipc::AllocateDevice message;
+  message.size_bytes = size_bytes;
+  ipc::AllocateDeviceReply reply;
+  if (const CUresult result = client_.submission.Call(message, reply); result != CUDA_SUCCESS) return result;
+  Allocation allocation;
+  allocation.base = reply.address;
+  allocation.size_bytes = size_bytes;
+  allocation.from_pool = true;
+  allocation.context = current_context;
+  client_.allocations.Add(allocation);
+  memory = std::make_shared<GraphMemory>(client_, reply.address, size_bytes);
+  const std::lock_guard lock(mutex_);
+  all_.emplace(reply.address, memory.get());
+  return CUDA_SUCCESS;
+}
+
+bool GraphMemories::IsGraphs(std::uint64_t address) const {
+  const std::lock_guard lock(mutex_);
+  return all_.contains(address);
+}
+
+bool GraphMemories::Allocate(GraphMemory& memory, bool free_first) {
+  const std::lock_guard lock(mutex_);
+  if (memory.live_ && !free_first) return false;
+  memory.live_ = true;
+  return true;
+}
+
+void GraphMemories::UsedUntil(std::uint64_t address, std::uint32_t stream, std::uint64_t sequence) {
+  const std::lock_guard lock(mutex_);
+  const auto found = all_.find(address);
+  if (found == all_.end()) return;
+  found->second->last_stream_ = stream;
+  found->second->last_sequence_ = sequence;
+}
+
+bool GraphMemories::Free(std::uint64_t address) {
+  const std::lock_guard lock(mutex_);
+  const auto found = all_.find(address);
+  if (found == all_.end() || !found->second->live_) return false;
+  found->second->live_ = false;
+  return true;
+}
+
+GraphMemories::Use GraphMemories::use() const {
+  const std::lock_guard lock(mutex_);
+  Use use;
+  for (const auto& [address, memory] : all_) {
+    use.reserved_bytes += memory->size_bytes_;
+    if (memory->live_) use.used_bytes += memory->size_bytes_;
+  }
+  return use;
+}
+
+}  // namespace paella::shim

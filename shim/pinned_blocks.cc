@@ -1,0 +1,46 @@
+#include "shim/pinned_blocks.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace paella::shim {
+namespace {
+
+constexpr std::uint64_t kLeastBytes = 4096;
+constexpr std::uint64_t kMostBytes = 1ull << 40;  // more than any machine has
+
+}  // namespace
+
+CUresult PinnedBlocks::Take(std::uint64_t size_bytes, PinnedBlock& block) {
+  if (size_bytes > kMostBytes) return CUDA_ERROR_OUT_OF_MEMORY;
+  const std::uint64_t size = std::bit_ceil(std::max(size_bytes, kLeastBytes));  // so that few sizes serve all
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find_if(spare_, [&](const Spare& spare) {
+      return spare.block.size_bytes == size && submission_.IsComplete(spare.stream, spare.sequence);
+    });
+    if (found != spare_.end()) {
+      block = found->block;
+      spare_.erase(found);
+      return CUDA_SUCCESS;
+    }
+  }
+  ipc::AllocateHost message;
+  message.size_bytes = size;
+  ipc::AllocateHostReply reply;
+  if (const CUresult result = submission_.Call(message, reply); result != CUDA_SUCCESS) return result;
+  Allocation allocation;
+  allocation.base = reply.address;
+  allocation.size_bytes = size;
+  allocation.kind = MemoryKind::kHost;
+  allocations_.Add(allocation);  // of no context: it stays
+  block = {reply.address, size};
+  return CUDA_SUCCESS;
+}
+
+void PinnedBlocks::GiveAfter(const PinnedBlock& block, std::uint32_t stream, std::uint64_t sequence) {
+  const std::lock_guard lock(mutex_);
+  spare_.push_back({block, stream, sequence});
+}
+
+}  // namespace paella::shim
