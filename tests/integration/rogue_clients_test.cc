@@ -8,6 +8,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <random>
 
 #include "tests/integration/rogue_client.h"
@@ -46,6 +47,23 @@ constexpr const char* kMalformed = "is malformed";
 constexpr const char* kCorrupt = "its submission ring is corrupt";
 constexpr const char* kOutOfOrder = "a command is out of its stream's order";
 
+// The graph's number, or nothing if the daemon does not take it.
+std::optional<std::uint64_t> MakeGraph(RogueClient& rogue, std::span<const std::byte> bytes) {
+  ipc::UploadChunk chunk;
+  chunk.upload = 1;
+  chunk.data.assign(bytes.begin(), bytes.end());
+  if (bytes.empty()) {
+    const ipc::GraphNodes none;
+    chunk.data.resize(none.EncodedSize());
+    none.Encode(chunk.data);
+  }
+  rogue.Post(chunk);
+  ipc::GraphInstantiate call;
+  call.upload = chunk.upload;
+  const auto reply = rogue.Ask(call);
+  return reply ? std::optional(reply->graph) : std::nullopt;
+}
+
 // One byte each.
 void FloodWithUploads(RogueClient& rogue) {
   ipc::UploadChunk chunk;
@@ -55,6 +73,27 @@ void FloodWithUploads(RogueClient& rogue) {
 
 // Each of these ends the client.
 const Misdeed kRecords[] = {
+    {"LaunchOfNoGraph", "it launches a graph that does not exist",
+     [](RogueClient& rogue) {
+       auto launch = InOrder<ipc::LaunchGraph>();
+       launch.graph = 4711;
+       rogue.Post(launch);
+     }},
+    {"EndOfNoGraph", "it destroys a graph that does not exist",
+     [](RogueClient& rogue) {
+       ipc::GraphDestroy destroy;
+       destroy.graph = 4711;
+       rogue.Post(destroy);
+     }},
+    {"LaunchOfAGraphThatEnded", "it launches a graph that does not exist",
+     [](RogueClient& rogue) {
+       ipc::GraphDestroy destroy;
+       destroy.graph = MakeGraph(rogue, {}).value_or(0);
+       rogue.Post(destroy);
+       auto launch = InOrder<ipc::LaunchGraph>();
+       launch.graph = destroy.graph;
+       rogue.Post(launch);
+     }},
     {"UnknownKind", kMalformed, [](RogueClient& rogue) { rogue.PostBytes(4711, std::array<std::byte, 8>{}); }},
     {"KindOfAPacket", kMalformed, [](RogueClient& rogue) { rogue.Post(Greeting()); }},
     {"TruncatedRecord", kMalformed,
@@ -319,6 +358,117 @@ TEST_F(Rogue, CannotCopyWhatIsAnothers) {
 }
 
 // A flood of calls for one slot, without waiting for any answer.
+template <typename Work>
+ipc::GraphNodes OneNode(const Work& work) {
+  ipc::GraphNodes nodes;
+  nodes.kinds = {static_cast<std::uint32_t>(Work::kKind)};
+  nodes.work.emplace_back(work.EncodedSize());
+  work.Encode(nodes.work[0]);
+  nodes.dependency_counts = {0};
+  return nodes;
+}
+
+std::optional<std::uint64_t> MakeGraph(RogueClient& rogue, const ipc::GraphNodes& nodes) {
+  std::vector<std::byte> bytes(nodes.EncodedSize());
+  nodes.Encode(bytes);
+  return MakeGraph(rogue, std::span<const std::byte>(bytes));
+}
+
+// None of these is taken, and the client may go on.
+TEST_F(Rogue, DescribesGraphsThatCannotBe) {
+  RogueClient rogue(daemon_->socket());
+  ASSERT_TRUE(rogue.welcomed());
+  ipc::AllocateDevice allocate;
+  allocate.size_bytes = 4096;
+  const auto memory = rogue.Ask(allocate);
+  ASSERT_TRUE(memory);
+  ipc::Memset memset;
+  memset.destination = memory->address;
+  memset.element_bytes = 1;
+  memset.width_elements = 4096;
+  memset.height_rows = 1;
+  const ipc::GraphNodes good = OneNode(memset);
+  EXPECT_TRUE(MakeGraph(rogue, good));
+
+  EXPECT_FALSE(MakeGraph(rogue, std::array<std::byte, 3>{}));  // no graph at all
+  memset.width_elements = 4097;
+  EXPECT_FALSE(MakeGraph(rogue, OneNode(memset))) << "memory that is not the client's";
+  memset.width_elements = kFar;
+  memset.element_bytes = 4;
+  EXPECT_FALSE(MakeGraph(rogue, OneNode(memset))) << "an extent that wraps";
+  ipc::LaunchKernel launch;
+  launch.kernel = 4711;
+  EXPECT_FALSE(MakeGraph(rogue, OneNode(launch))) << "a kernel that does not exist";
+  EXPECT_FALSE(MakeGraph(rogue, OneNode(ipc::HostCallback{}))) << "what is no node";
+  EXPECT_FALSE(MakeGraph(rogue, OneNode(ipc::CopyFromStaging{}))) << "what is no node";
+
+  ipc::GraphNodes nodes = good;
+  nodes.dependency_counts = {1};
+  nodes.dependencies = {0};
+  EXPECT_FALSE(MakeGraph(rogue, nodes)) << "a node behind itself";
+  nodes.dependencies = {};
+  EXPECT_FALSE(MakeGraph(rogue, nodes)) << "fewer dependencies than it says";
+  nodes.dependency_counts = {0};
+  nodes.dependencies = {0};
+  EXPECT_FALSE(MakeGraph(rogue, nodes)) << "more dependencies than it says";
+  nodes = good;
+  nodes.kinds.push_back(0);
+  EXPECT_FALSE(MakeGraph(rogue, nodes)) << "lists of different lengths";
+  nodes.work.emplace_back();
+  nodes.dependency_counts.push_back(2);
+  nodes.dependencies = {0, 0};
+  EXPECT_FALSE(MakeGraph(rogue, nodes)) << "a dependency that is named twice";
+  nodes.dependency_counts[1] = 1;
+  nodes.dependencies = {0};
+  EXPECT_TRUE(MakeGraph(rogue, nodes));
+  EXPECT_EQ(rogue.sticky_error(), 0u);
+  EXPECT_TRUE(ServesNormalClients());
+}
+
+TEST_F(Rogue, ChangesAGraphIntoWhatItMayNotBe) {
+  RogueClient rogue(daemon_->socket());
+  ASSERT_TRUE(rogue.welcomed());
+  ipc::AllocateDevice allocate;
+  allocate.size_bytes = 4096;
+  const auto memory = rogue.Ask(allocate);
+  ASSERT_TRUE(memory);
+  ipc::Memset memset;
+  memset.destination = memory->address;
+  memset.element_bytes = 1;
+  memset.width_elements = 4096;
+  memset.height_rows = 1;
+  const auto graph = MakeGraph(rogue, OneNode(memset));
+  ASSERT_TRUE(graph);
+  const auto change = [&](std::uint64_t number, std::uint32_t node) {
+    ipc::GraphChanges changes;
+    changes.nodes = {node};
+    changes.kinds = {static_cast<std::uint32_t>(ipc::Memset::kKind)};
+    changes.work.emplace_back(memset.EncodedSize());
+    memset.Encode(changes.work[0]);
+    ipc::UploadChunk chunk;
+    chunk.upload = 9;
+    chunk.data.resize(changes.EncodedSize());
+    changes.Encode(chunk.data);
+    rogue.Post(chunk);
+    ipc::GraphUpdate call;
+    call.graph = number;
+    call.upload = chunk.upload;
+    return rogue.Ask(call).has_value();
+  };
+  EXPECT_TRUE(change(*graph, 0));
+  EXPECT_FALSE(change(*graph, 1)) << "a node that is not there";
+  EXPECT_FALSE(change(*graph + 1, 0)) << "a graph that is not there";
+  memset.destination -= 4096;
+  EXPECT_FALSE(change(*graph, 0)) << "memory that is not the client's";
+  auto launch = InOrder<ipc::LaunchGraph>();
+  launch.graph = *graph;
+  rogue.Post(launch);
+  ipc::Ping ping;
+  EXPECT_TRUE(rogue.Ask(ping));
+  EXPECT_EQ(rogue.sticky_error(), 0u);
+  EXPECT_TRUE(ServesNormalClients());
+}
+
 TEST_F(Rogue, FloodsOneReplySlot) {
   RogueClient rogue(daemon_->socket());
   ASSERT_TRUE(rogue.welcomed());

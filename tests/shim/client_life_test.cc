@@ -211,11 +211,11 @@ TEST_F(ClientLifeTest, StreamCallbacksAreToldOfAFailure) {
 }
 
 TEST_F(ClientLifeTest, OperatorsSeeWhatIsUnsupported) {
-  CUgraph graph;
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(cuGraphCreate(&graph, 0), CUDA_ERROR_NOT_SUPPORTED);
+  CUtexref reference;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(cuTexRefCreate(&reference), CUDA_ERROR_NOT_SUPPORTED);
   const auto calls = daemon_.unsupported_calls();
   ASSERT_EQ(calls.size(), 3u);  // the first, second and fourth
-  EXPECT_EQ(calls[0].function, "cuGraphCreate");
+  EXPECT_EQ(calls[0].function, "cuTexRefCreate");
   const std::string& frames = calls[0].back_trace;
   EXPECT_TRUE(frames.find("shim_client_test") != frames.npos || frames.find("not installed") != frames.npos) << frames;
   EXPECT_EQ(calls[2].calls, 4u);

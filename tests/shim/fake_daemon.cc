@@ -182,16 +182,22 @@ std::byte* FakeDaemon::Memory(std::uint64_t address) {
   return device_.data() + (address - kWindowBase);
 }
 
+void FakeDaemon::Do(const ipc::LaunchKernel& m) {
+  const std::lock_guard lock(mutex_);
+  launches_.push_back(m);
+}
+
 void FakeDaemon::On(const ipc::LaunchKernel& m) {
-  {
-    const std::lock_guard lock(mutex_);
-    launches_.push_back(m);
-  }
+  Do(m);
   Complete(m);
 }
 
-void FakeDaemon::On(const ipc::Copy& m) {
+void FakeDaemon::Do(const ipc::Copy& m) {
   std::memmove(Memory(m.destination), Memory(m.source), m.size_bytes);
+}
+
+void FakeDaemon::On(const ipc::Copy& m) {
+  Do(m);
   Complete(m);
 }
 
@@ -205,23 +211,96 @@ void FakeDaemon::On(const ipc::CopyToStaging& m) {
   Complete(m);
 }
 
-void FakeDaemon::On(const ipc::CopyStrided& m) {
+void FakeDaemon::Do(const ipc::CopyStrided& m) {
   for (std::uint64_t slice = 0; slice < m.depth_slices; ++slice) {
     for (std::uint64_t row = 0; row < m.height_rows; ++row) {
       std::memmove(Memory(m.destination + slice * m.destination_slice_bytes + row * m.destination_pitch_bytes),
                    Memory(m.source + slice * m.source_slice_bytes + row * m.source_pitch_bytes), m.width_bytes);
     }
   }
+}
+
+void FakeDaemon::On(const ipc::CopyStrided& m) {
+  Do(m);
   Complete(m);
 }
 
-void FakeDaemon::On(const ipc::Memset& m) {
+void FakeDaemon::Do(const ipc::Memset& m) {
   for (std::uint64_t row = 0; row < m.height_rows; ++row) {
     for (std::uint64_t i = 0; i < m.width_elements; ++i) {
       std::memcpy(Memory(m.destination + row * m.pitch_bytes + i * m.element_bytes), &m.value, m.element_bytes);
     }
   }
+}
+
+void FakeDaemon::On(const ipc::Memset& m) {
+  Do(m);
   Complete(m);
+}
+
+void FakeDaemon::On(const ipc::UploadChunk& m) {
+  auto& bytes = uploads_[m.upload];
+  bytes.insert(bytes.end(), m.data.begin(), m.data.end());
+}
+
+void FakeDaemon::On(const ipc::LaunchGraph& m) {
+  ipc::GraphNodes nodes;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = graphs_.find(m.graph);
+    if (found == graphs_.end()) return Fail(999);
+    nodes = found->second;
+  }
+  for (std::size_t i = 0; i < nodes.kinds.size(); ++i) {
+    switch (static_cast<ipc::MessageKind>(nodes.kinds[i])) {
+      case ipc::MessageKind::kLaunchKernel: DoNode<ipc::LaunchKernel>(nodes.work[i]); break;
+      case ipc::MessageKind::kCopy: DoNode<ipc::Copy>(nodes.work[i]); break;
+      case ipc::MessageKind::kCopyStrided: DoNode<ipc::CopyStrided>(nodes.work[i]); break;
+      case ipc::MessageKind::kMemset: DoNode<ipc::Memset>(nodes.work[i]); break;
+      default:
+        if (nodes.kinds[i] != 0) Fail(999);
+    }
+  }
+  Complete(m);
+}
+
+void FakeDaemon::On(const ipc::GraphDestroy& m) {
+  const std::lock_guard lock(mutex_);
+  if (graphs_.erase(m.graph) != 1) Fail(999);
+}
+
+std::vector<ipc::GraphNodes> FakeDaemon::graphs() {
+  const std::lock_guard lock(mutex_);
+  std::vector<ipc::GraphNodes> all;
+  for (const auto& [number, nodes] : graphs_) all.push_back(nodes);
+  return all;
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::GraphInstantiate& m) {
+  ipc::GraphNodes nodes;
+  ipc::GraphInstantiateReply reply;
+  if (!nodes.Decode(uploads_[m.upload])) return Reply(slot, 1, reply);
+  reply.graph = next_graph_++;
+  {
+    const std::lock_guard lock(mutex_);
+    graphs_.emplace(reply.graph, std::move(nodes));
+  }
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::GraphUpdate& m) {
+  ipc::GraphChanges changes;
+  const bool decoded = changes.Decode(uploads_[m.upload]);
+  {
+    const std::lock_guard lock(mutex_);
+    ipc::GraphNodes& nodes = graphs_.at(m.graph);
+    for (std::size_t i = 0; decoded && i < changes.nodes.size(); ++i) {
+      nodes.kinds[changes.nodes[i]] = changes.kinds[i];
+      nodes.work[changes.nodes[i]] = changes.work[i];
+    }
+  }
+  ++graph_updates_;
+  Reply(slot, decoded ? 0 : 1, ipc::GraphUpdateReply{});
 }
 
 void FakeDaemon::On(const ipc::HostCallback& m) {
@@ -234,7 +313,7 @@ void FakeDaemon::On(const ipc::HostCallback& m) {
 
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::LibraryLoad& m) {
   ipc::LibraryLoadReply reply;
-  const std::size_t size = uploads_[m.upload];
+  const std::size_t size = uploads_[m.upload].size();
   reply.library = next_library_++;
   reply.info_log = "loaded " + std::to_string(size);
   if (size < 20) reply.error_log = "too short";

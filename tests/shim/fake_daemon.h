@@ -39,6 +39,8 @@ class FakeDaemon {
   std::string tenant() const { return tenant_; }
   std::size_t live_allocations() const { return live_allocations_; }
   int live_streams() const { return live_streams_; }
+  std::vector<ipc::GraphNodes> graphs();  // that are alive, in the order of their making
+  int graph_updates() const { return graph_updates_; }
   void RefuseToUnmap(bool refuse) { refuses_to_unmap_ = refuse; }
   std::vector<ipc::UnsupportedCall> unsupported_calls();  // all that has arrived by now
 
@@ -56,8 +58,12 @@ class FakeDaemon {
   void On(const ipc::RecordTime& m) { Complete(m); }
   void On(const ipc::EventDestroy&) {}
   void On(const ipc::FreeInOrder& m) { Complete(m); }
-  void On(const ipc::UploadChunk& m) { uploads_[m.upload] += m.data.size(); }
+  void On(const ipc::UploadChunk& m);
+  void On(const ipc::LaunchGraph& m);
+  void On(const ipc::GraphDestroy& m);
 
+  void OnCall(std::uint32_t slot, const ipc::GraphInstantiate& m);
+  void OnCall(std::uint32_t slot, const ipc::GraphUpdate& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryLoad& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryKernels& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryGetKernel& m);
@@ -84,6 +90,20 @@ class FakeDaemon {
   bool CompleteCallbacks();  // that have run; false if none has
   bool Greet();
   std::byte* Memory(std::uint64_t address);
+  // What the commands do, in a stream or in a graph.
+  void Do(const ipc::LaunchKernel& m);
+  void Do(const ipc::Copy& m);
+  void Do(const ipc::CopyStrided& m);
+  void Do(const ipc::Memset& m);
+  template <typename Message>
+  void DoNode(const std::vector<std::byte>& work) {
+    Message message;
+    if (message.Decode(work)) {
+      Do(message);
+    } else {
+      Fail(999);
+    }
+  }
   template <typename Message>
   void Complete(const Message& message) {
     channel_.completed(message.stream).store(message.sequence, std::memory_order_release);
@@ -111,9 +131,12 @@ class FakeDaemon {
   std::uint64_t callbacks_completed_ = 0;
   std::vector<std::byte> device_;
   std::uint64_t next_device_, next_host_, next_library_ = 1;
-  std::map<std::uint64_t, std::size_t> uploads_;
+  std::map<std::uint64_t, std::vector<std::byte>> uploads_;
   std::mutex mutex_;
   std::vector<ipc::LaunchKernel> launches_;  // under mutex_
+  std::map<std::uint64_t, ipc::GraphNodes> graphs_;  // under mutex_
+  std::uint64_t next_graph_ = 1;
+  std::atomic<int> graph_updates_{0};
   std::atomic<bool> refuses_to_unmap_{false};
   std::atomic<bool> mute_{false}, greeted_{false}, stop_{false}, paused_{false}, stands_still_{false}, die_{false};
   std::atomic<std::size_t> live_allocations_{0};

@@ -35,6 +35,30 @@ TEST_F(StreamTableTest, OneStreamKeepsItsOrderAndBecomesIdle) {
   EXPECT_TRUE(table_.idle());
 }
 
+TEST_F(StreamTableTest, AGraphCountsForItsNodesWhileItIsInFlight) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  for (const std::uint64_t sequence : {1, 2, 3}) {
+    Command command;
+    command.stream = 1;
+    command.sequence = sequence;
+    command.nodes = sequence == 2 ? 100 : 1;
+    ASSERT_TRUE(table_.Enqueue(std::move(command)));
+  }
+  EXPECT_EQ(table_.at(1).nodes_in_flight, 0u);
+  for (int i = 0; i < 3; ++i) table_.TakeHead(1);
+  EXPECT_EQ(table_.at(1).nodes_in_flight, 102u);
+  EXPECT_EQ(table_.CountUpTo(1, 1, 8), 1u);
+  EXPECT_EQ(table_.CountUpTo(1, 2, 8), 9u);
+  EXPECT_EQ(table_.CountUpTo(1, 3, 8), 10u);
+  EXPECT_EQ(table_.CountUpTo(1, 3, 1000), 102u);
+  table_.Complete(1, 1);
+  EXPECT_EQ(table_.at(1).nodes_in_flight, 101u);
+  EXPECT_EQ(table_.CountUpTo(1, 2, 8), 8u);
+  table_.Complete(1, 3);
+  EXPECT_EQ(table_.at(1).nodes_in_flight, 0u);
+  EXPECT_TRUE(table_.at(1).graphs.empty());
+}
+
 TEST_F(StreamTableTest, TheLegacyStreamWaitsForBlockingStreamsAndTheyForIt) {
   ASSERT_TRUE(table_.Create(1, true, 0));
   ASSERT_TRUE(table_.Create(2, false, 0));

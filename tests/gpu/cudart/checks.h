@@ -29,6 +29,7 @@ std::uint64_t LegacyDefaultStream();
 std::uint64_t WaitForEvent();
 std::uint64_t EventTiming();
 std::uint64_t HostFunctions();
+std::uint64_t CapturedGraph();
 
 // symbols.cu
 std::uint64_t ConstantMemory();

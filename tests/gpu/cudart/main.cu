@@ -33,6 +33,7 @@ constexpr NamedCheck kChecks[] = {
     {"wait_for_event", WaitForEvent},
     {"event_timing", EventTiming},
     {"host_functions", HostFunctions},
+    {"captured_graph", CapturedGraph},
     {"constant_memory", ConstantMemory},
     {"device_globals", DeviceGlobals},
 };

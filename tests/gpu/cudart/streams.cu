@@ -143,4 +143,45 @@ std::uint64_t HostFunctions() {
   return Fingerprint(device.Read());
 }
 
+// A capture that forks and joins, updated by another one of the same form between launches.
+std::uint64_t CapturedGraph() {
+  constexpr unsigned kLaunches = 10;
+  const Stream main, side;
+  const Event fork(cudaEventDisableTiming), join(cudaEventDisableTiming);
+  const DeviceArray<unsigned> left(std::vector<unsigned>(kCount, 1)), right(std::vector<unsigned>(kCount, 1));
+  const auto capture = [&](unsigned salt) {
+    cudaGraph_t graph = nullptr;
+    Check(cudaStreamBeginCapture(main, cudaStreamCaptureModeGlobal), "cudaStreamBeginCapture");
+    LaunchMix(left.data(), kCount, salt, 100, main);
+    Check(cudaEventRecord(fork, main), "cudaEventRecord");
+    Check(cudaStreamWaitEvent(side, fork, 0), "cudaStreamWaitEvent");
+    LaunchMix(right.data(), kCount, salt + 1, 100, side);
+    Check(cudaEventRecord(join, side), "cudaEventRecord");
+    LaunchMix(left.data(), kCount, salt + 2, 100, main);
+    Check(cudaStreamWaitEvent(main, join, 0), "cudaStreamWaitEvent");
+    Check(cudaStreamEndCapture(main, &graph), "cudaStreamEndCapture");
+    return graph;
+  };
+  const cudaGraph_t first = capture(3), second = capture(7);
+  cudaGraphExec_t exec = nullptr;
+  Check(cudaGraphInstantiate(&exec, first, 0), "cudaGraphInstantiate");
+  for (unsigned i = 0; i < kLaunches; ++i) Check(cudaGraphLaunch(exec, main), "cudaGraphLaunch");
+  cudaGraphExecUpdateResultInfo info{};
+  Check(cudaGraphExecUpdate(exec, second, &info), "cudaGraphExecUpdate");
+  for (unsigned i = 0; i < kLaunches; ++i) Check(cudaGraphLaunch(exec, main), "cudaGraphLaunch");
+  main.Wait();
+  Check(cudaGraphExecDestroy(exec), "cudaGraphExecDestroy");
+  Check(cudaGraphDestroy(first), "cudaGraphDestroy");
+  Check(cudaGraphDestroy(second), "cudaGraphDestroy");
+  unsigned expected_left = 1, expected_right = 1;
+  for (unsigned i = 0; i < 2 * kLaunches; ++i) {
+    const unsigned salt = i < kLaunches ? 3 : 7;
+    expected_left = Mixed(Mixed(expected_left, salt, 100), salt + 2, 100);
+    expected_right = Mixed(expected_right, salt + 1, 100);
+  }
+  ExpectAll(left.Read(), expected_left);
+  ExpectAll(right.Read(), expected_right);
+  return Fingerprint(left.Read()) ^ Fingerprint(right.Read());
+}
+
 }  // namespace paella::gpu_test

@@ -9,6 +9,8 @@ from report import CheckFailed, expect, expect_equal
 ACCURACY = 0.97
 BAD_CALLS_TIMEOUT_S = 200
 COMPARE_BAD_CALLS = os.path.join(TESTS, "bad_calls", "compare_bad_calls.py")
+GRAPH_SCENARIOS = ("capture_fork_join", "graph_api", "host_nodes", "one_after_the_other", "update_behind_launches",
+                   "graph_in_capture", "graph_memory", "large_graph")
 DEVIATIONS = os.path.join(TESTS, "bad_calls", "deviations.txt")  # rows where Paella means to differ
 
 
@@ -112,10 +114,24 @@ def virtual_memory(machine, report):
     report.measure("other errors than natively", differences)
 
 
+def graphs(machine, report):
+    machine.start_paellad()
+    for scenario in GRAPH_SCENARIOS:
+        with report.check(f"{scenario}: through Paella"):
+            finished = machine.paella([machine.program("integration_graphs"), scenario])
+            expect(finished.returncode == 0, finished.describe())
+        if machine.is_simulated:
+            continue  # its driver does not capture
+        with report.check(f"{scenario}: natively"):
+            finished = machine.native([machine.program("integration_graphs"), scenario])
+            expect(finished.returncode == 0, finished.describe())
+
+
 def torch(machine, report):
     machine.start_paellad()
     compare_documents(report, machine, "matmul", machine.python("torch_matmul.py"))
     compare_documents(report, machine, "resnet50", machine.python("torch_resnet50.py"))
+    compare_documents(report, machine, "graph", machine.python("torch_graph.py"))
 
 
 def bad_calls(machine, report):
