@@ -106,9 +106,9 @@ CUresult ReadCopyWork(Client& client, const CUDA_MEMCPY3D& parameters, CopyWork&
   return CUDA_SUCCESS;
 }
 
-CUresult ReadFillWork(Client& client, const CUDA_MEMSET_NODE_PARAMS& parameters, FillWork& work) {
+CUresult ReadFillWork(const CUDA_MEMSET_NODE_PARAMS& parameters, FillWork& work) {
   if (parameters.width == 0 || parameters.height == 0) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult result = CheckFill(client, parameters); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = CheckFillShape(parameters); result != CUDA_SUCCESS) return result;
   work.description = parameters;
   return CUDA_SUCCESS;
 }

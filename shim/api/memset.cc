@@ -15,10 +15,13 @@ CUresult PostFill(CUstream handle, const Fill& fill, bool synchronous = false) {
   Stream* const stream = client->streams.Find(handle);
   if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if (fill.width == 0 || fill.height == 0) return CUDA_SUCCESS;
-  if (const CUresult result = CheckFill(*client, fill); result != CUDA_SUCCESS) return result;
   if (!stream->IsOrdinary()) {
-    return synchronous ? client->captures.Refuse(*stream) : client->captures.Add(*stream, FillWork{fill});
+    if (synchronous) return client->captures.Refuse(*stream);
+    // cuDNN captures fills of addresses that it exchanges before the graph is launched.
+    const CUresult result = CheckFillShape(fill);
+    return result == CUDA_SUCCESS ? client->captures.Add(*stream, FillWork{fill}) : result;
   }
+  if (const CUresult result = CheckFill(*client, fill); result != CUDA_SUCCESS) return result;
   paella::ipc::Memset message = FillRecord(fill);
   message.stream = stream->number;
   return client->submission.PostCommand(message);
