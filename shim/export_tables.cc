@@ -7,9 +7,11 @@
 #include <cstring>
 #include <map>
 #include <mutex>
-#include <utility>
+#include <vector>
 
+#include "driver_api.h"
 #include "shim/client.h"
+#include "shim/context_storage.h"
 #include "shim/log.h"
 
 namespace paella::shim {
@@ -19,83 +21,28 @@ namespace {
 enum class TableId : std::uint32_t {
   kContextStorage = 0xc693336e,
   kCurrentContext = 0x42d85a81,
-  kContextNumber = 0x21318c60,
+  kContextsAndStreams = 0x21318c60,
+  kModules = 0x6e163fbe,
 };
 
-using StorageDestructor = void (*)(CUcontext, void* key, void* value);
-using PutStorage = CUresult (*)(CUcontext, void* key, void* value, StorageDestructor);
-using DeleteStorage = CUresult (*)(CUcontext, void* key);
-using GetStorage = CUresult (*)(void** value, CUcontext, void* key);
 using GetCurrentContext = CUresult (*)(CUcontext*);
 using GetContextNumber = CUresult (*)(CUcontext, std::uint64_t*);
+using FindStream = CUresult (*)(CUcontext, CUstream, void** found, std::uint64_t);
+using GetStreamId = CUresult (*)(CUcontext, void* found, std::uint64_t* id);
+using VisitFunction = void (*)(void* user_data, CUfunction);
+using VisitFunctions = std::uint64_t (*)(CUcontext, CUmodule, VisitFunction, void* user_data);
 
-PutStorage real_put;
-DeleteStorage real_delete;
-GetStorage real_get;
 GetCurrentContext real_current;
 GetContextNumber real_number;
+FindStream real_find_stream;
+GetStreamId real_stream_id;
+VisitFunctions real_visit_functions;
 
-// Storage of the contexts that the program made: the real driver knows nothing of those.
-std::mutex own_storage_mutex;
-std::map<std::pair<CUcontext, void*>, void*>& OwnStorage() {
-  static auto* const storage = new std::map<std::pair<CUcontext, void*>, void*>;
-  return *storage;
-}
-
-// Null and -1 mean the current context.
-CUcontext ContextOrCurrent(CUcontext context) {
-  if (context != nullptr && context != reinterpret_cast<CUcontext>(~std::uintptr_t{0})) return context;
-  return current_context == nullptr ? nullptr : current_context->handle;
-}
-
-bool IsOwnContext(Client& client, CUcontext handle) {
-  const Context* const context = client.contexts.Find(handle);
-  return context != nullptr && !context->primary;
-}
-
-// Without a current context these are answered for the primary one, which cudart stores into before it makes it current.
-CUcontext ContextOrPrimary(Client& client, CUcontext context) {
-  const CUcontext found = ContextOrCurrent(context);
-  return found != nullptr ? found : client.contexts.primary().handle;
-}
-
-CUresult Put(CUcontext context, void* key, void* value, StorageDestructor destructor) try {
-  Client* const client = ready_client.load(std::memory_order_acquire);
-  if (client == nullptr) return real_put(context, key, value, destructor);
-  const CUcontext handle = ContextOrPrimary(*client, context);
-  if (!IsOwnContext(*client, handle)) return real_put(handle, key, value, destructor);
-  const std::lock_guard lock(own_storage_mutex);
-  OwnStorage()[{handle, key}] = value;
-  return CUDA_SUCCESS;
-} catch (...) {
-  return CUDA_ERROR_OUT_OF_MEMORY;
-}
-
-CUresult Delete(CUcontext context, void* key) {
-  Client* const client = ready_client.load(std::memory_order_acquire);
-  if (client == nullptr) return real_delete(context, key);
-  const CUcontext handle = ContextOrPrimary(*client, context);
-  if (!IsOwnContext(*client, handle)) return real_delete(handle, key);
-  const std::lock_guard lock(own_storage_mutex);
-  return OwnStorage().erase({handle, key}) == 1 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-}
-
-CUresult Get(void** value, CUcontext context, void* key) {
-  Client* const client = ready_client.load(std::memory_order_acquire);
-  if (client == nullptr) return real_get(value, context, key);
-  const CUcontext handle = ContextOrCurrent(context);
-  if (handle == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-  if (!IsOwnContext(*client, handle)) return real_get(value, handle, key);
-  const std::lock_guard lock(own_storage_mutex);
-  const auto found = OwnStorage().find({handle, key});
-  if (found == OwnStorage().end()) return CUDA_ERROR_INVALID_HANDLE;
-  *value = found->second;
-  return CUDA_SUCCESS;
-}
+CUcontext CurrentHandle() { return current_context == nullptr ? nullptr : current_context->handle; }
 
 CUresult CurrentContext(CUcontext* context) {
   if (ready_client.load(std::memory_order_acquire) == nullptr) return real_current(context);
-  *context = ContextOrCurrent(nullptr);
+  *context = CurrentHandle();
   return CUDA_SUCCESS;
 }
 
@@ -104,6 +51,41 @@ CUresult ContextNumber(CUcontext context, std::uint64_t* number) {
   if (ready_client.load(std::memory_order_acquire) == nullptr) return real_number(context, number);
   *number = 1;
   return CUDA_SUCCESS;
+}
+
+// cuBLAS and cuSOLVER keep workspaces by the stream's number. First they look the driver's own object of the stream up:
+// all they do with it is the second question, so it may be our handle, but not null.
+CUresult FoundStream(CUcontext context, CUstream stream, void** found, std::uint64_t flags) {
+  if (ready_client.load(std::memory_order_acquire) == nullptr) return real_find_stream(context, stream, found, flags);
+  if (found == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  unsigned long long id = 0;
+  if (const CUresult result = paella_cuStreamGetId(stream, &id); result != CUDA_SUCCESS) return result;
+  *found = stream != nullptr ? static_cast<void*>(stream) : static_cast<void*>(CU_STREAM_LEGACY);
+  return CUDA_SUCCESS;
+}
+
+CUresult StreamId(CUcontext context, void* found, std::uint64_t* id) {
+  if (ready_client.load(std::memory_order_acquire) == nullptr) return real_stream_id(context, found, id);
+  if (found == nullptr || id == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  unsigned long long number = 0;
+  const CUresult result = paella_cuStreamGetId(static_cast<CUstream>(found), &number);
+  if (result == CUDA_SUCCESS) *id = number;
+  return result;
+}
+
+// cuFFT finds the kernels of a module so. Returns how many there are.
+std::uint64_t VisitedFunctions(CUcontext context, CUmodule module, VisitFunction visit, void* user_data) try {
+  if (ready_client.load(std::memory_order_acquire) == nullptr) {
+    return real_visit_functions(context, module, visit, user_data);
+  }
+  unsigned count = 0;
+  if (visit == nullptr || paella_cuModuleGetFunctionCount(&count, module) != CUDA_SUCCESS) return 0;
+  std::vector<CUfunction> functions(count);
+  if (paella_cuModuleEnumerateFunctions(functions.data(), count, module) != CUDA_SUCCESS) return 0;
+  for (const CUfunction function : functions) visit(user_data, function);
+  return count;
+} catch (...) {
+  return 0;
 }
 
 // Swaps one entry; keeps the driver's own function in `original`.
@@ -154,12 +136,17 @@ CUresult GetExportTable(const void** table, const CUuuid* id) {
   const std::lock_guard lock(mutex);
   switch (IdOf(*id)) {
     case TableId::kContextStorage:
-      Replace<PutStorage>(*table, 0, Put, real_put);
-      Replace<DeleteStorage>(*table, 1, Delete, real_delete);
-      Replace<GetStorage>(*table, 2, Get, real_get);
+      Replace(*table, 0, context_storage::Put, context_storage::real_put);
+      Replace(*table, 1, context_storage::Delete, context_storage::real_delete);
+      Replace(*table, 2, context_storage::Get, context_storage::real_get);
       break;
-    case TableId::kCurrentContext: Replace<GetCurrentContext>(*table, 2, CurrentContext, real_current); break;
-    case TableId::kContextNumber: Replace<GetContextNumber>(*table, 4, ContextNumber, real_number); break;
+    case TableId::kCurrentContext: Replace(*table, 2, CurrentContext, real_current); break;
+    case TableId::kContextsAndStreams:
+      Replace(*table, 4, ContextNumber, real_number);
+      Replace(*table, 39, StreamId, real_stream_id);
+      Replace(*table, 51, FoundStream, real_find_stream);
+      break;
+    case TableId::kModules: Replace(*table, 7, VisitedFunctions, real_visit_functions); break;
     default: LogUnknown(IdOf(*id));
   }
   return result;
