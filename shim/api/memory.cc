@@ -146,7 +146,7 @@ CUresult paella_cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUme
 CUresult paella_cuMemFree_v2(CUdeviceptr dptr) {
   Client* client;
   if (dptr == 0) return Enter(client);  // nothing to free, wherever the thread is
-  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
   const auto allocation = client->allocations.FindStart(dptr);
   const bool is_freed_so =
       allocation && (allocation->kind == MemoryKind::kDevice || allocation->kind == MemoryKind::kManaged);
@@ -190,7 +190,7 @@ CUresult paella_cuMemHostAlloc(void** pp, size_t bytesize, unsigned int Flags) {
 
 CUresult paella_cuMemFreeHost(void* p) {
   Client* client;
-  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
   if (p == nullptr) return CUDA_SUCCESS;
   const auto allocation = client->allocations.FindStart(reinterpret_cast<std::uintptr_t>(p));
   if (!allocation || allocation->kind != MemoryKind::kHost) return CUDA_ERROR_INVALID_VALUE;

@@ -109,7 +109,7 @@ CUresult EnterPool(Client*& client, CUmemoryPool pool) {
 
 CUresult paella_cuPointerGetAttribute(void* data, CUpointer_attribute attribute, CUdeviceptr ptr) {
   Client* client;
-  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
   if (data == nullptr || !IsKnown(attribute)) return CUDA_ERROR_INVALID_VALUE;
   const Allocation* const allocation = client->allocations.Peek(ptr);
   if (allocation == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -119,7 +119,7 @@ CUresult paella_cuPointerGetAttribute(void* data, CUpointer_attribute attribute,
 CUresult paella_cuPointerGetAttributes(unsigned int numAttributes, CUpointer_attribute* attributes, void** data,
                                        CUdeviceptr ptr) {
   Client* client;
-  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
   if (attributes == nullptr || data == nullptr || numAttributes == 0) return CUDA_ERROR_INVALID_VALUE;
   for (unsigned i = 0; i < numAttributes; ++i) {
     if (data[i] == nullptr || !IsKnown(attributes[i])) return CUDA_ERROR_INVALID_VALUE;
@@ -136,7 +136,7 @@ CUresult paella_cuPointerGetAttributes(unsigned int numAttributes, CUpointer_att
 
 CUresult paella_cuPointerSetAttribute(const void* value, CUpointer_attribute attribute, CUdeviceptr ptr) {
   Client* client;
-  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
   if (value == nullptr || attribute != CU_POINTER_ATTRIBUTE_SYNC_MEMOPS) return CUDA_ERROR_INVALID_VALUE;
   // Every synchronous form here is at least as synchronous as this asks for.
   unsigned wanted = 0;
