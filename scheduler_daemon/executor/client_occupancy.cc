@@ -69,10 +69,13 @@ CUresult ClientObjects::Handle(const ipc::EncodeTensorMap& call, ipc::EncodeTens
       call.box.size() != call.rank || call.element_strides.size() != call.rank) {
     return CUDA_ERROR_INVALID_VALUE;
   }
+  // Of one dimension there are none, and the driver refuses a null pointer all the same.
+  const std::uint64_t no_strides = 0;
   CUtensorMap map{};
   const CUresult result = driver_.cuTensorMapEncodeTiled(
       &map, static_cast<CUtensorMapDataType>(call.data_type), call.rank, reinterpret_cast<void*>(call.address),
-      call.dimensions.data(), call.strides_bytes.data(), call.box.data(), call.element_strides.data(),
+      call.dimensions.data(), call.rank == 1 ? &no_strides : call.strides_bytes.data(), call.box.data(),
+      call.element_strides.data(),
       static_cast<CUtensorMapInterleave>(call.interleave), static_cast<CUtensorMapSwizzle>(call.swizzle),
       static_cast<CUtensorMapL2promotion>(call.l2_promotion), static_cast<CUtensorMapFloatOOBfill>(call.out_of_bounds_fill));
   reply.tensor_map.resize(sizeof map);
