@@ -290,13 +290,6 @@ CUresult GraphExecs::Launch(GraphExec& exec, Stream& stream) {
   return result;
 }
 
-CUresult GraphExecs::Capture(GraphExec& exec, Stream& stream) {
-  const std::lock_guard lock(exec.mutex);
-  if (HasMemory(*exec.graph)) return UnsupportedForm("a graph with memory of its own in a capture");
-  // Borrowed: what becomes the node's is a copy.
-  return client_.captures.Add(stream, ChildWork{{exec.graph, [](Graph*) {}}});
-}
-
 GraphNode* GraphExecs::NodeFor(const GraphExec& exec, const GraphNode& node) {
   const auto found = exec.nodes.find(node.id);
   return found == exec.nodes.end() ? nullptr : found->second;

@@ -58,8 +58,6 @@ class GraphExecs {
   // So that a launch has nothing to send but itself.
   CUresult Prepare(GraphExec& exec);
   CUresult Launch(GraphExec& exec, Stream& stream);
-  // Into a capture: as a child.
-  CUresult Capture(GraphExec& exec, Stream& stream);
 
   // The copy that stands for a node of the graph that was instantiated; null: there is none. With the lock held.
   static GraphNode* NodeFor(const GraphExec& exec, const GraphNode& node);

@@ -115,7 +115,7 @@ CUresult paella_cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream) {
   if (const CUresult result = EnterExec(client, hGraphExec, hStream, exec, stream); result != CUDA_SUCCESS) {
     return result;
   }
-  if (!stream->IsOrdinary()) return client->graph_execs.Capture(*exec, *stream);
+  if (!stream->IsOrdinary()) return client->captures.Refuse(*stream);
   return client->graph_execs.Launch(*exec, *stream);
 }
 

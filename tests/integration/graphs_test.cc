@@ -14,7 +14,7 @@ TEST_P(Graphs, GiveWhatTheStreamsWouldHaveGiven) {
 
 INSTANTIATE_TEST_SUITE_P(All, Graphs,
                          testing::Values("capture_fork_join", "graph_api", "host_nodes", "one_after_the_other",
-                                         "update_behind_launches", "graph_in_capture", "graph_memory", "large_graph"),
+                                         "update_behind_launches", "graph_memory", "large_graph"),
                          [](const auto& scenario) { return std::string(scenario.param); });
 
 class ManyGraphs : public DaemonTest {};

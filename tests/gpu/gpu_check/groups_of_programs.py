@@ -10,7 +10,7 @@ ACCURACY = 0.97
 BAD_CALLS_TIMEOUT_S = 200
 COMPARE_BAD_CALLS = os.path.join(TESTS, "bad_calls", "compare_bad_calls.py")
 GRAPH_SCENARIOS = ("capture_fork_join", "graph_api", "host_nodes", "one_after_the_other", "update_behind_launches",
-                   "graph_in_capture", "graph_memory", "large_graph")
+                   "graph_memory", "large_graph")
 DEVIATIONS = os.path.join(TESTS, "bad_calls", "deviations.txt")  # rows where Paella means to differ
 
 
