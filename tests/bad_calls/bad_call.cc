@@ -17,8 +17,8 @@ const std::vector<BadCall>& AllBadCalls() {
           CallbackBadCalls(), MemoryBadCalls(), HostMemoryBadCalls(), PointerAttributeBadCalls(), CopyBadCalls(),
           BoxCopyBadCalls(), MemsetBadCalls(), StreamOrderedAllocationBadCalls(), VirtualMemoryBadCalls(),
           ModuleBadCalls(), ImageBadCalls(), LibraryBadCalls(), FunctionBadCalls(), KernelBadCalls(),
-          OccupancyBadCalls(), LaunchBadCalls(), LaunchParameterBadCalls(), LaunchAttributeBadCalls(), FaultBadCalls(),
-          AfterFaultBadCalls()}) {
+          OccupancyBadCalls(), LaunchBadCalls(), LaunchParameterBadCalls(), LaunchAttributeBadCalls(),
+          CaptureBadCalls(), GraphBadCalls(), FaultBadCalls(), AfterFaultBadCalls()}) {
       rows->insert(rows->end(), topic.begin(), topic.end());
     }
     return rows;

@@ -55,6 +55,8 @@ BadCalls OccupancyBadCalls();
 BadCalls LaunchBadCalls();
 BadCalls LaunchParameterBadCalls();
 BadCalls LaunchAttributeBadCalls();
+BadCalls CaptureBadCalls();
+BadCalls GraphBadCalls();
 BadCalls FaultBadCalls();
 BadCalls AfterFaultBadCalls();
 

@@ -47,6 +47,20 @@ constexpr BadCall kWithoutOne[] = {
     {"context.none_priority_range",
      [](Row& row) { int least, greatest; row.Call(DRIVER(cuCtxGetStreamPriorityRange), &least, &greatest); },
      Start::kWithoutContext},
+    {"context.none_pointer_attribute",
+     [](Row& row) {
+       CUmemorytype type{};
+       row.Call(DRIVER(cuPointerGetAttribute), &type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, 0x1234560000);
+     },
+     Start::kWithoutContext},
+    {"context.none_pointer_attributes",
+     [](Row& row) {
+       CUmemorytype type{};
+       CUpointer_attribute attribute = CU_POINTER_ATTRIBUTE_MEMORY_TYPE;
+       void* data = &type;
+       row.Call(DRIVER(cuPointerGetAttributes), 1, &attribute, &data, 0x1234560000);
+     },
+     Start::kWithoutContext},
     {"context.none_push_null", [](Row& row) { row.Call(DRIVER(cuCtxPushCurrent), nullptr); }, Start::kWithoutContext},
 };
 
@@ -93,6 +107,37 @@ constexpr BadCall kRows[] = {
        row.Call(DRIVER(cuMemAlloc), &address, 1024);
      },
      Start::kInOwnProcess},
+    {"context.not_current_free",
+     [](Row& row) {
+       CUdeviceptr address = 0;
+       row.Prepare(DRIVER(cuMemAlloc), &address, 1024);
+       row.Prepare(DRIVER(cuCtxSetCurrent), nullptr);
+       row.Call(DRIVER(cuMemFree), address);
+       row.Prepare(DRIVER(cuCtxSetCurrent), row.state.context);
+     }},
+    {"context.not_current_free_host",
+     [](Row& row) {
+       void* host = nullptr;
+       row.Prepare(DRIVER(cuMemHostAlloc), &host, 1024, 0);
+       row.Prepare(DRIVER(cuCtxSetCurrent), nullptr);
+       row.Call(DRIVER(cuMemFreeHost), host);
+       row.Prepare(DRIVER(cuCtxSetCurrent), row.state.context);
+     }},
+    {"context.not_current_pointer_attribute",
+     [](Row& row) {
+       CUmemorytype type{};
+       row.Prepare(DRIVER(cuCtxSetCurrent), nullptr);
+       row.Call(DRIVER(cuPointerGetAttribute), &type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, row.state.memory);
+       row.Prepare(DRIVER(cuCtxSetCurrent), row.state.context);
+     }},
+    {"context.not_current_address_range",
+     [](Row& row) {
+       CUdeviceptr base = 0;
+       std::size_t size = 0;
+       row.Prepare(DRIVER(cuCtxSetCurrent), nullptr);
+       row.Call(DRIVER(cuMemGetAddressRange), &base, &size, row.state.memory);
+       row.Prepare(DRIVER(cuCtxSetCurrent), row.state.context);
+     }},
     {"context.get_current_to_null", [](Row& row) { row.Call(DRIVER(cuCtxGetCurrent), nullptr); }},
     {"context.device_to_null", [](Row& row) { row.Call(DRIVER(cuCtxGetDevice), nullptr); }},
     {"context.flags_to_null", [](Row& row) { row.Call(DRIVER(cuCtxGetFlags), nullptr); }},
