@@ -81,7 +81,7 @@ PROGRAM_LIST = (
     _torchvision("torchvision", "eager", TORCHVISION),
     _torchvision("torchvision, CUDA graph", "graph", TORCHVISION_GRAPHS),
     _torchvision("torchvision, torch.compile", "compile", ("resnet18",), timeout_s=280),
-    _torchvision("torchvision, torch.compile", "reduce-overhead", ("resnet18",), timeout_s=280),
+    _torchvision("torchvision, torch.compile reduce-overhead", "reduce-overhead", ("resnet18",), timeout_s=280),
     Program("torch.compile", "torch_compile.py", timeout_s=280),
     Program("timm", "timm_models.py"),
     Program("transformers", "transformers_models.py", timeout_s=200),

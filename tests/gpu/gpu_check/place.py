@@ -41,6 +41,10 @@ class Place(Machine):
         else:
             expect(self.status() is not None, f"no daemon answers at {self._foreign_socket}")
 
+    def start_paellad_once(self):
+        if not self.daemon_is_alive():
+            self.start_paellad()
+
     def saw_client(self, tenant):
         """Whether the daemon knows of a client of this tenant; that a program was preloaded is not enough."""
         if self._foreign_socket is None:
