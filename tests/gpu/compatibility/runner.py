@@ -61,6 +61,10 @@ class Run:
         how = "out of time" if self.timed_out else "it ended"
         return f"{how} before the section's end: {tail_of(self.process)}"
 
+    def ended_badly(self) -> bool:
+        """Every section came to its end, and the process then did not end well."""
+        return all(section.ended for section in self.sections.values()) and self.process.returncode != 0
+
     def missing(self, section: str) -> str | None:
         """The package that the machine lacks."""
         found = self.sections.get(section)
@@ -150,8 +154,8 @@ class Runner:
         reasons = [comparison.detail] if comparison.verdict == outputs.DIFFERENT else []
         if not sections[0].outputs:
             reasons.append("it recorded nothing")
-        if natives[0].process.returncode != paella.process.returncode:
-            reasons.append("another end than natively: " + tail_of(paella.process))
+        if paella.ended_badly() and not natives[0].ended_badly():
+            reasons.append("after its sections: " + tail_of(paella.process))
         if row.contexts:
             reasons.append(f"{row.contexts} of its processes held a context")
         if not self._machine.saw_client(paella.name):
@@ -175,7 +179,9 @@ def _recorded(program: Program, process, record: str, sections: list[str]) -> di
         if not os.path.exists(record):
             return {}
         with open(record, "rb") as file:
-            return outputs.read(file.read())
+            content = file.read()
+        os.remove(record)
+        return outputs.read(content)
     if process.returncode != 0:
         return {}
     answers = {"stdout": process.stdout} if not program.keys else _chosen_values(process.stdout, program.keys)

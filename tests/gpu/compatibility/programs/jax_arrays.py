@@ -123,7 +123,7 @@ def transformations(record: Recorder) -> None:
 @section
 def double_precision(record: Recorder) -> None:
     """JAX: 64 bit types"""
-    with jax.experimental.enable_x64():
+    with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64():
         values = seeded(1, 100, 100, dtype=numpy.float64)
         record.outputs(product=values @ values, eigenvalues=jnp.linalg.eigvalsh(values @ values.T))
 

@@ -2,8 +2,14 @@
 import math
 
 import numpy
-from numba import cuda, float32
-from recorder import Recorder, main, section
+
+# Names that newer releases of NumPy have dropped and that Numba still looks for when it is imported.
+for old, new in {"row_stack": "vstack", "in1d": "isin", "trapz": "trapezoid"}.items():
+    if not hasattr(numpy, old):
+        setattr(numpy, old, getattr(numpy, new))
+
+from numba import cuda, float32  # noqa: E402
+from recorder import Recorder, main, section  # noqa: E402
 
 THREADS = 256
 

@@ -1,4 +1,4 @@
-"""Triton kernels: a sum, a product of tiles on tensor cores, softmax, atomics, and one that is autotuned by hand."""
+"""Triton kernels: a sum, a product of tiles on tensor cores, softmax, atomics, graphs."""
 from torch_base import seeded
 import torch
 import triton
