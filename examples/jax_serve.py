@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Serves a small network that JAX compiles: convolutions and a perceptron, or the perceptron alone.
 
-Weights and inputs come from the seed. Prints one JSON document: latencies in milliseconds from the intended arrivals,
-requests served per second, and a fingerprint of the answer to the input.
+Weights and inputs come from the seed. Prints one JSON document: latencies in milliseconds from the
+intended arrivals, requests served per second, and a fingerprint of the answer to the input.
 """
 import argparse
 import json
 import os
 
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else three quarters of the GPU's memory are taken
+# else three quarters of the GPU's memory are taken
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
@@ -23,11 +24,14 @@ WARM_UPS = 5
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", choices=("convolutions", "perceptron"), default="convolutions",
                         help="(default: %(default)s)")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="(default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=1, help="images a request (default: %(default)s)")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32",
+                        help="(default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=1,
+                        help="images a request (default: %(default)s)")
     request_loop.add_arguments(parser)
     return parser.parse_args()
 
@@ -74,7 +78,8 @@ def main() -> None:
     for _ in range(WARM_UPS):
         answer()
     latencies, seconds = request_loop.serve(request_loop.arrivals(options), answer)
-    chosen = {key: getattr(options, key) for key in ("network", "precision", "batch", "rate", "sigma", "seed")}
+    chosen = {key: getattr(options, key)
+              for key in ("network", "precision", "batch", "rate", "sigma", "seed")}
     print_of = request_loop.fingerprint(answer().tobytes())
     print(json.dumps(chosen | request_loop.summary(latencies, seconds) | {"fingerprint": print_of}))
 

@@ -1,7 +1,8 @@
-"""An open loop of requests, shared by torch_serve.py and jax_serve.py: arrivals do not wait for answers.
+"""An open loop of requests, shared by torch_serve.py and jax_serve.py: arrivals do not wait for
+answers.
 
-Times are in seconds, in the summary in milliseconds. A latency counts from the moment at which the request was meant to
-arrive, so that a request that waits for the one before it pays for that wait.
+Times are in seconds, in the summary in milliseconds. A latency counts from the moment at which the
+request was meant to arrive, so that a request that waits for the one before it pays for that wait.
 """
 import argparse
 import hashlib
@@ -17,13 +18,17 @@ MIN_GAP_S = 1e-6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rate", type=float, default=100.0, help="arrivals per second (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=100.0,
+                        help="arrivals per second (default: %(default)s)")
     parser.add_argument("--sigma", type=float, default=1.0,
-                        help="burstiness: sigma of the lognormal time between arrivals, 0: even (default: %(default)s)")
+                        help="burstiness: sigma of the lognormal time between arrivals, "
+                             "0: even (default: %(default)s)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--requests", type=int, help="how many (default: 500, or as --duration-s says)")
+    length.add_argument("--requests", type=int,
+                        help="how many (default: 500, or as --duration-s says)")
     length.add_argument("--duration-s", type=float, help="serve what arrives in so many seconds")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, inputs and arrivals (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0,
+                        help="of weights, inputs and arrivals (default: %(default)s)")
 
 
 def gaps(rate: float, sigma: float, seed: int) -> Iterator[float]:
@@ -72,8 +77,10 @@ def summary(latencies: list[float], seconds: float) -> dict[str, float]:
     milliseconds = lambda value: round(value * 1e3, 3)  # noqa: E731
     if not latencies:
         return {"requests": 0}
-    return {"requests": len(latencies), "seconds": round(seconds, 3), "served_per_s": round(len(latencies) / seconds, 2),
-            "p50_ms": milliseconds(percentile(latencies, 0.5)), "p99_ms": milliseconds(percentile(latencies, 0.99)),
+    return {"requests": len(latencies), "seconds": round(seconds, 3),
+            "served_per_s": round(len(latencies) / seconds, 2),
+            "p50_ms": milliseconds(percentile(latencies, 0.5)),
+            "p99_ms": milliseconds(percentile(latencies, 0.99)),
             "mean_ms": milliseconds(statistics.fmean(latencies))}
 
 

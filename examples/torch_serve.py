@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Serves a torchvision model: requests arrive at random, each is one batch from the host to the GPU and logits back.
+"""Serves a torchvision model: requests arrive at random, each is one batch from the host to the GPU
+and logits back.
 
-Weights and inputs come from the seed, so nothing is downloaded. Prints one JSON document: latencies in milliseconds from
-the intended arrivals, requests served per second, and a fingerprint of the logits of the first input.
+Weights and inputs come from the seed, so nothing is downloaded. Prints one JSON document: latencies
+in milliseconds from the intended arrivals, requests served per second, and a fingerprint of the
+logits of the first input.
 """
 import argparse
 import json
@@ -18,12 +20,16 @@ WARM_UPS = 5
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="resnet50", help="torchvision's name of it (default: %(default)s)")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="resnet50",
+                        help="torchvision's name of it (default: %(default)s)")
     parser.add_argument("--mode", choices=("eager", "graph", "compile"), default="eager",
                         help="eager, one CUDA graph, or torch.compile (default: %(default)s)")
-    parser.add_argument("--precision", choices=PRECISIONS, default="float", help="(default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=1, help="images a request (default: %(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float",
+                        help="(default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=1,
+                        help="images a request (default: %(default)s)")
     request_loop.add_arguments(parser)
     return parser.parse_args()
 
@@ -52,7 +58,8 @@ def warm_up(function: Callable[[], object]) -> None:
     torch.cuda.current_stream().wait_stream(stream)
 
 
-def forward_function(model: torch.nn.Module, inputs: torch.Tensor, mode: str) -> Callable[[], torch.Tensor]:
+def forward_function(model: torch.nn.Module, inputs: torch.Tensor,
+                     mode: str) -> Callable[[], torch.Tensor]:
     """A function that gives the logits of what is in `inputs`."""
     if mode == "compile":
         compiled = torch.compile(model)
@@ -87,7 +94,8 @@ def main() -> None:
             answer()
         latencies, seconds = request_loop.serve(request_loop.arrivals(options), answer)
         print_of = request_loop.fingerprint(answer().numpy().tobytes())
-    chosen = {key: getattr(options, key) for key in ("model", "mode", "precision", "batch", "rate", "sigma", "seed")}
+    chosen = {key: getattr(options, key)
+              for key in ("model", "mode", "precision", "batch", "rate", "sigma", "seed")}
     print(json.dumps(chosen | request_loop.summary(latencies, seconds) | {"fingerprint": print_of}))
 
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Measures PyTorch, JAX, CuPy and Triton natively and through Paella, in turn, against the project's targets.
+"""Measures PyTorch, JAX, CuPy and Triton natively and through Paella, in turn, against the
+project's targets.
 
     compare_frameworks.py --build build/gpu --json speed.json --table speed.md
 
-Needs a GPU, the frameworks, and a build as scripts/compat.py does. One process natively and one through Paella live as
-long as a framework's rows, and are asked in turn, in changing order, for rounds of requests: a pair gives one ratio, and
-a row is judged by the median of its pairs. Exit status: 0, 1 if a row could not be measured or (with --strict) missed
-its target, 2 if there is no daemon.
+Needs a GPU, the frameworks, and a build as scripts/compat.py does. One process natively and one
+through Paella live as long as a framework's rows, and are asked in turn, in changing order, for
+rounds of requests: a pair gives one ratio, and a row is judged by the median of its pairs. Exit
+status: 0, 1 if a row could not be measured or (with --strict) missed its target, 2 if there is no
+daemon.
 """
 import argparse
 import fnmatch
@@ -46,17 +48,25 @@ MODEL = ("workloads_torch", "resnet50_eager")  # of the second tenant
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default="build/gpu", help="as scripts/compat.py has it (default: %(default)s)")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build/gpu",
+                        help="as scripts/compat.py has it (default: %(default)s)")
     parser.add_argument("--policy", default="fifo", help="paellad's (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=10, help="of rounds (default: %(default)s)")
-    parser.add_argument("--round-s", type=float, default=0.4, help="length of a round (default: %(default)s)")
-    parser.add_argument("--start-pairs", type=int, default=5, help="of process starts (default: %(default)s)")
-    parser.add_argument("--only", metavar="PATTERN", default="*", help="rows by name, a shell pattern")
-    parser.add_argument("--limit-s", type=float, default=1800, help="for everything (default: %(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="file for every figure, written anew after each row")
+    parser.add_argument("--round-s", type=float, default=0.4,
+                        help="length of a round (default: %(default)s)")
+    parser.add_argument("--start-pairs", type=int, default=5,
+                        help="of process starts (default: %(default)s)")
+    parser.add_argument("--only", metavar="PATTERN", default="*",
+                        help="rows by name, a shell pattern")
+    parser.add_argument("--limit-s", type=float, default=1800,
+                        help="for everything (default: %(default)s)")
+    parser.add_argument("--json", metavar="FILE",
+                        help="file for every figure, written anew after each row")
     parser.add_argument("--table", metavar="FILE", help="file for the printed table")
-    parser.add_argument("--logs", metavar="FOLDER", help="folder for the logs of paellad and of each client")
+    parser.add_argument("--logs", metavar="FOLDER",
+                        help="folder for the logs of paellad and of each client")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a target is missed")
     return parser.parse_args()
 
@@ -81,12 +91,14 @@ class Figures:
 
     def markdown(self) -> str:
         machine = ", ".join(f"{key} {value}" for key, value in self._machine.items())
-        return "\n".join([machine, "", "    " + " ".join(sys.argv), "", *table([row.summary() for row in self.rows]), ""])
+        return "\n".join([machine, "", "    " + " ".join(sys.argv), "",
+                          *table([row.summary() for row in self.rows]), ""])
 
 
 class Measurement:
     def __init__(self, options: argparse.Namespace, machine: Place, figures: Figures, folder: str):
-        self._options, self._machine, self._figures, self._folder = options, machine, figures, folder
+        self._options, self._machine = options, machine
+        self._figures, self._folder = figures, folder
         self._tenants = 0
 
     def run(self) -> None:
@@ -103,7 +115,8 @@ class Measurement:
         return fnmatch.fnmatchcase(name, self._options.only)
 
     def _worker(self, module: str, through_paella: bool) -> Worker:
-        return Worker(self._machine, module, self._tenant() if through_paella else None, self._folder)
+        return Worker(self._machine, module, self._tenant() if through_paella else None,
+                      self._folder)
 
     def _tenant(self) -> str:
         self._tenants += 1
@@ -114,7 +127,8 @@ class Measurement:
         for name, what, at_most in workloads:
             row = Row(name, what, "ms", at_most)
             try:
-                workers = workers or [self._worker(module, through_paella) for through_paella in (False, True)]
+                workers = workers or [self._worker(module, through_paella)
+                                      for through_paella in (False, True)]
                 self._measure(row, *workers)
             except CheckFailed as error:
                 row.note = str(error)
@@ -140,7 +154,8 @@ class Measurement:
             for worker in first:
                 worker.prepare(MODEL[1])
             for pair in range(self._options.start_pairs):
-                found = {place: seconds_to_first_result(self._machine, self._tenant() if place else None, *MODEL,
+                found = {place: seconds_to_first_result(self._machine,
+                                                        self._tenant() if place else None, *MODEL,
                                                         self._folder)
                          for place in ((False, True) if pair % 2 == 0 else (True, False))}
                 row.pairs.append((found[False], found[True]))
@@ -150,9 +165,11 @@ class Measurement:
         return row
 
     def _memory(self) -> Row:
-        """GPU memory beyond what the tenants' allocators asked for: of one native process, and of all tenants with the
-        executor's context. One pair."""
-        row = Row(MEMORY, f"GPU memory of {TENANTS} idle PyTorch tenants beyond their tensors, native: of one process",
+        """GPU memory beyond what the tenants' allocators asked for: of one native process, and
+        of all tenants with the executor's context. One pair."""
+        row = Row(MEMORY,
+                  f"GPU memory of {TENANTS} idle PyTorch tenants beyond their tensors, "
+                  "native: of one process",
                   "MiB", 1.2, least_pairs=1)
         try:
             native = self._held_beyond_tensors(1, False)
@@ -198,7 +215,8 @@ def measure(options: argparse.Namespace) -> Figures:
 
 def main() -> int:
     options = parse_arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was started is ended
+    # So that what was started is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         figures = measure(options)
     except CheckFailed as error:

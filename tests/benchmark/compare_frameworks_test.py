@@ -1,11 +1,13 @@
-"""What compare_frameworks.py makes of its pairs, and how it asks its workers, with a worker that needs no framework."""
+"""What compare_frameworks.py makes of its pairs, and how it asks its workers, with a worker that
+needs no framework."""
 import os
 import sys
 import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[0:0] = [os.path.join(HERE, "frameworks"), os.path.join(os.path.dirname(HERE), "gpu", "gpu_check")]
+sys.path[0:0] = [os.path.join(HERE, "frameworks"),
+                 os.path.join(os.path.dirname(HERE), "gpu", "gpu_check")]
 
 import asked  # noqa: E402
 import place  # noqa: E402
@@ -42,7 +44,8 @@ class Ratios(unittest.TestCase):
 
     def test_the_table(self):
         lines = ratios.table([self.row(*[(2.0, 1.0)] * 5), self.row()])
-        self.assertEqual(lines[2], "| name: what | ms | 2 | 1 | 0.500 (0.500-0.500) | <= 1 | yes |  |")
+        self.assertEqual(lines[2],
+                         "| name: what | ms | 2 | 1 | 0.500 (0.500-0.500) | <= 1 | yes |  |")
         self.assertIn("| - | - | - | <= 1 | - |", lines[3])
 
 

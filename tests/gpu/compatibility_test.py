@@ -1,5 +1,5 @@
-"""What scripts/compat.py makes of programs' records and of its rows, without a GPU; with --build, one row of it over the
-simulated GPU.
+"""What scripts/compat.py makes of programs' records and of its rows, without a GPU; with --build,
+one row of it over the simulated GPU.
 
 usage: compatibility_test.py [--build FOLDER --driver LIBCUDA] [unittest's arguments]
 """
@@ -16,7 +16,8 @@ import unittest.mock
 
 GPU = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(GPU))
-FOLDERS = (f"{GPU}/compatibility", f"{GPU}/compatibility/programs", f"{GPU}/gpu_check", f"{ROOT}/examples")
+FOLDERS = (f"{GPU}/compatibility", f"{GPU}/compatibility/programs", f"{GPU}/gpu_check",
+           f"{ROOT}/examples")
 sys.path[0:0] = FOLDERS
 
 import document  # noqa: E402
@@ -47,7 +48,8 @@ class Records(unittest.TestCase):
         return file.getvalue()
 
     def test_what_is_recorded_is_read(self):
-        found = outputs.read(self.written(("one", lambda record: record.outputs(a=[1, 2], b="text")),
+        found = outputs.read(self.written(("one",
+                                           lambda record: record.outputs(a=[1, 2], b="text")),
                                           ("two", lambda record: record.output("c", True))))
         self.assertEqual(found["one"].outputs["a"], outputs.Output("json", (), b"[1, 2]"))
         self.assertTrue(found["one"].ended and found["two"].ended)
@@ -62,7 +64,8 @@ class Records(unittest.TestCase):
             import a_package_that_nobody_has  # noqa: F401
 
         with unittest.mock.patch("traceback.print_exc"):
-            found = outputs.read(self.written(("fails", fails), ("lacks", lacks), ("works", lambda record: None)))
+            found = outputs.read(self.written(("fails", fails), ("lacks", lacks),
+                                              ("works", lambda record: None)))
         self.assertEqual(found["fails"].error, "ValueError: it is wrong")
         self.assertIn("before", found["fails"].outputs)
         self.assertEqual(found["lacks"].missing, "a_package_that_nobody_has")
@@ -82,7 +85,8 @@ class Comparisons(unittest.TestCase):
         self.assertEqual(outputs.compare(one, one, one), outputs.Comparison(outputs.EQUAL, True))
 
     def test_one_bit_is_a_difference_where_native_runs_are_equal(self):
-        native, paella = section(a=floats(1.0), b=floats(1.0)), section(a=floats(1.0), b=floats(1.0000001))
+        native, paella = section(a=floats(1.0), b=floats(1.0)), section(a=floats(1.0),
+                                                                        b=floats(1.0000001))
         comparison = outputs.compare(native, native, paella)
         self.assertEqual((comparison.verdict, comparison.repeatable), (outputs.DIFFERENT, True))
         self.assertIn("b: 1 of 1 values differ", comparison.detail)
@@ -95,16 +99,18 @@ class Comparisons(unittest.TestCase):
         self.assertFalse(outputs.compare(first, second, near).repeatable)
 
     def test_integers_have_no_tolerance(self):
-        first, second, paella = (section(a=outputs.Output("int64", (1,), bytes([value] * 8))) for value in (1, 2, 1))
+        first, second, paella = (section(a=outputs.Output("int64", (1,), bytes([value] * 8)))
+                                 for value in (1, 2, 1))
         self.assertEqual(outputs.compare(first, second, paella).verdict, outputs.DIFFERENT)
 
     def test_no_number_is_not_near_a_number(self):
-        first, second, paella = section(a=floats(1.0)), section(a=floats(2.0)), section(a=floats(float("nan")))
+        first, second, paella = (section(a=floats(value)) for value in (1.0, 2.0, float("nan")))
         self.assertEqual(outputs.compare(first, second, paella).verdict, outputs.DIFFERENT)
 
     def test_an_output_that_is_lacking_is_a_difference(self):
         native, paella = section(a=floats(1.0), b=floats(2.0)), section(a=floats(1.0))
-        self.assertIn("through Paella there is none", outputs.compare(native, native, paella).detail)
+        self.assertIn("through Paella there is none",
+                      outputs.compare(native, native, paella).detail)
         self.assertIn("natively there is none", outputs.compare(paella, paella, native).detail)
 
     def test_another_shape_is_a_difference(self):
@@ -113,13 +119,15 @@ class Comparisons(unittest.TestCase):
         self.assertEqual(outputs.compare(native, native, paella).verdict, outputs.DIFFERENT)
 
     def test_values_of_short_floats(self):
-        self.assertEqual(outputs.values_of(floats(0x3FC0, 0xBF80, kind="H", dtype="bfloat16")), [1.5, -1.0])
+        self.assertEqual(outputs.values_of(floats(0x3FC0, 0xBF80, kind="H", dtype="bfloat16")),
+                         [1.5, -1.0])
         self.assertEqual(outputs.values_of(floats(1.5, kind="e", dtype="float16")), [1.5])
 
 
 class ListOfPrograms(unittest.TestCase):
     def test_each_row_has_a_name_of_its_own(self):
-        titles = [f"{program.family}/{name}" for program, names in programs_list.chosen(None) for name in names]
+        titles = [f"{program.family}/{name}"
+                  for program, names in programs_list.chosen(None) for name in names]
         self.assertEqual(sorted(titles), sorted(set(titles)))
         self.assertGreater(len(titles), 100)
 
@@ -129,12 +137,16 @@ class ListOfPrograms(unittest.TestCase):
                 continue
             self.assertTrue(os.path.exists(program.path()), program.path())
             if program.kind == "python" and program.sections and program.file != "torch_models.py":
-                self.assertLessEqual(set(program.sections), set(programs_list.marked_functions(program.path())))
+                self.assertLessEqual(set(program.sections),
+                                     set(programs_list.marked_functions(program.path())))
 
     def test_each_file_of_programs_is_run(self):
         helpers = {"recorder.py", "torch_base.py"}
-        files = {name for name in os.listdir(programs_list.PROGRAMS) if name.endswith(".py")} - helpers
-        self.assertEqual(files, {program.file for program in programs_list.PROGRAM_LIST if program.kind == "python"})
+        files = {name for name in os.listdir(programs_list.PROGRAMS)
+                 if name.endswith(".py")} - helpers
+        self.assertEqual(files,
+                         {program.file for program in programs_list.PROGRAM_LIST
+                          if program.kind == "python"})
 
     def test_patterns(self):
         self.assertTrue(programs_list.matches("CuPy/streams", None))
@@ -163,7 +175,8 @@ def row(name, **values):
 
 class Documents(unittest.TestCase):
     def content(self, *rows):
-        return document.document({"gpu": "GPU"}, "compat.py", list(rows), 3, [{"function": "cuOne", "calls": 2}], 0)
+        return document.document({"gpu": "GPU"}, "compat.py", list(rows), 3,
+                                 [{"function": "cuOne", "calls": 2}], 0)
 
     def test_the_table_says_what_failed_and_why(self):
         text = document.markdown(self.content(
@@ -220,7 +233,8 @@ class OverTheSimulatedGpu(unittest.TestCase):
         self.folder = folder.name
 
     def compat(self, *words):
-        command = [sys.executable, COMPAT, "--build", options.build, "--driver", options.driver, *words]
+        command = [sys.executable, COMPAT, "--build", options.build, "--driver", options.driver,
+                   *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
 
     def test_a_program_is_compared_and_the_table_written(self):
@@ -229,7 +243,8 @@ class OverTheSimulatedGpu(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         with open(found, encoding="utf-8") as file:
             line, = json.load(file)["rows"]
-        self.assertEqual((line["outcome"], line["verdict"], line["unsupported"]), ("passed", "equal", []))
+        self.assertEqual((line["outcome"], line["verdict"], line["unsupported"]),
+                         ("passed", "equal", []))
         with open(table, encoding="utf-8") as file:
             self.assertIn("| example: vector_add", file.read())
         again = self.compat("--render", found, found, "--table", table)

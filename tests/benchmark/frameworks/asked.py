@@ -1,4 +1,5 @@
-"""The other end of worker.py: starts it, natively or through Paella, and asks it. Every wait has a bound."""
+"""The other end of worker.py: starts it, natively or through Paella, and asks it. Every wait has
+a bound."""
 import json
 import os
 import sys
@@ -18,8 +19,10 @@ class Worker:
     def __init__(self, machine, module: str, tenant: str | None, caches: str):
         """`tenant` None: natively."""
         command = [sys.executable, WORKER, module]
-        settings = {"TORCHINDUCTOR_CACHE_DIR": os.path.join(caches, "inductor"), "HF_HUB_OFFLINE": "1",
-                    "TRITON_CACHE_DIR": os.path.join(caches, "triton"), "PYTHONDONTWRITEBYTECODE": "1"}
+        settings = {"TORCHINDUCTOR_CACHE_DIR": os.path.join(caches, "inductor"),
+                    "HF_HUB_OFFLINE": "1",
+                    "TRITON_CACHE_DIR": os.path.join(caches, "triton"),
+                    "PYTHONDONTWRITEBYTECODE": "1"}
         self._machine, self._tenant, self._answers = machine, tenant, 0
         self._process = (machine.start_native(command, settings) if tenant is None
                          else machine.start_paella(command, tenant, settings))
@@ -41,7 +44,8 @@ class Worker:
         except OSError as error:
             raise CheckFailed(f"it reads no more: {error}: " + self._process.describe()) from error
         self._answers += 1
-        answered = wait_until(lambda: self._lines() >= self._answers or self._process.returncode is not None,
+        answered = wait_until(lambda: self._lines() >= self._answers
+                              or self._process.returncode is not None,
                               self._machine.within_limit(timeout_s))
         if not answered or self._lines() < self._answers:
             raise CheckFailed(f"no answer to {line!r}: " + self._process.describe())
@@ -63,7 +67,8 @@ class Worker:
         return len(self._answer_lines())
 
 
-def seconds_to_first_result(machine, tenant: str | None, module: str, name: str, caches: str) -> float:
+def seconds_to_first_result(machine, tenant: str | None, module: str, name: str,
+                            caches: str) -> float:
     """From the start of a process to its first answers."""
     start = time.monotonic()
     worker = Worker(machine, module, tenant, caches)

@@ -1,4 +1,5 @@
-"""Rows of pairs: a native figure and one through Paella, taken one right after the other, and what they say together."""
+"""Rows of pairs: a native figure and one through Paella, taken one right after the other, and
+what they say together."""
 import dataclasses
 import statistics
 
@@ -22,8 +23,10 @@ class Row:
 
     def summary(self) -> dict:
         ratio = _median(self.ratios)
-        judged = ratio is not None and self.at_most is not None and len(self.ratios) >= self.least_pairs
-        return {"name": self.name, "what": self.what, "unit": self.unit, "pairs": [list(pair) for pair in self.pairs],
+        enough = len(self.ratios) >= max(1, self.least_pairs)
+        judged = enough and self.at_most is not None
+        return {"name": self.name, "what": self.what, "unit": self.unit,
+                "pairs": [list(pair) for pair in self.pairs],
                 "native_median": _median([native for native, _ in self.pairs]),
                 "paella_median": _median([ours for _, ours in self.pairs]), "ratio_median": ratio,
                 "quartiles": quartiles(self.ratios), "target": self.at_most,
@@ -56,6 +59,7 @@ def _line(summary: dict) -> str:
     met = {True: "yes", False: "**no**", None: "-"}[summary["met"]]
     target = "-" if summary["target"] is None else f"<= {summary['target']:g}"
     note = " ".join(summary["note"].split())[:200].replace("|", "\\|")
-    cells = [f"{summary['name']}: {summary['what']}", summary["unit"], figure(summary["native_median"]),
+    cells = [f"{summary['name']}: {summary['what']}", summary["unit"],
+             figure(summary["native_median"]),
              figure(summary["paella_median"]), ratio, target, met, note]
     return "| " + " | ".join(cells) + " |"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A process that is asked for rounds of requests, so that two of them can be measured in turn without starting anew.
+"""A process that is asked for rounds of requests, so that two of them can be measured in turn
+without starting anew.
 
-usage: worker.py MODULE     one of workloads_*.py, in which each function without an underscore makes a workload
+usage: worker.py MODULE     one of workloads_*.py; functions without an underscore make workloads
 
 It answers each line that it reads with one line of JSON, and ends with its input:
     prepare NAME        makes the workload and answers its first requests

@@ -1,5 +1,5 @@
-"""What is measured with PyTorch and Triton. Each function makes a workload: a function that answers one request and
-returns when the GPU is done with it."""
+"""What is measured with PyTorch and Triton. Each function makes a workload: a function that
+answers one request and returns when the GPU is done with it."""
 import torch
 import torchvision
 import transformers
@@ -14,7 +14,9 @@ GEMM_WIDTH = 8192
 def _add_kernel(left, right, out, count, BLOCK: tl.constexpr):
     offsets = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = offsets < count
-    tl.store(out + offsets, tl.load(left + offsets, mask=inside) + tl.load(right + offsets, mask=inside), mask=inside)
+    tl.store(out + offsets,
+             tl.load(left + offsets, mask=inside) + tl.load(right + offsets, mask=inside),
+             mask=inside)
 
 
 def _reserved_mib() -> int:
@@ -87,7 +89,8 @@ def gpt2_generate():
 
     @torch.inference_mode()
     def request():
-        return model.generate(prompt, attention_mask=mask, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS,
+        return model.generate(prompt, attention_mask=mask, max_new_tokens=NEW_TOKENS,
+                              min_new_tokens=NEW_TOKENS,
                               do_sample=False, pad_token_id=0).cpu()
 
     return request
@@ -105,10 +108,12 @@ def triton_loop():
 
 
 def gemm_training_step():
-    """Three layers of 8192 by 8192 in bfloat16, batch 4096: tens of milliseconds of large products."""
+    """Three layers of 8192 by 8192 in bfloat16, batch 4096: tens of milliseconds of large
+    products."""
     torch.manual_seed(0)
     with torch.device("cuda"):
-        model = torch.nn.Sequential(*[torch.nn.Linear(GEMM_WIDTH, GEMM_WIDTH, bias=False) for _ in range(3)]).bfloat16()
+        layers = [torch.nn.Linear(GEMM_WIDTH, GEMM_WIDTH, bias=False) for _ in range(3)]
+        model = torch.nn.Sequential(*layers).bfloat16()
         inputs = torch.randn(4096, GEMM_WIDTH, dtype=torch.bfloat16)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, fused=True)
 

@@ -30,11 +30,13 @@ def compile_cuda(source: str, libraries: tuple[str, ...], folder: str) -> str:
     command += [f"-l{library}" for library in libraries]
     command += ["-Xlinker", f"-rpath={toolkit}/lib64"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S,
+                              check=False)
     except subprocess.TimeoutExpired:
         raise CannotCompile(f"nvcc takes more than {COMPILE_TIMEOUT_S} s") from None
     if done.returncode != 0:
         lines = (done.stderr + done.stdout).strip().splitlines() or ["nvcc says nothing"]
-        lacks = next((line for line in lines if "No such file" in line or "cannot find -l" in line), None)
+        lacks = next((line for line in lines if "No such file" in line or "cannot find -l" in line),
+                     None)
         raise CannotCompile(lacks or lines[0], missing=lacks)
     return program

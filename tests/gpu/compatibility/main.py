@@ -19,28 +19,39 @@ from runner import FAILED, Row, Runner
 from watch import Watch
 
 TABLE = os.path.join(ROOT, "examples", "COMPATIBILITY.md")
-DESCRIPTION = """Runs programs of many frameworks twice natively and once through Paella, and compares every output bit for
-bit. Exit status: 0 nothing failed, 1 a row failed, 2 a wrong command line or no daemon. A row whose package is not
-installed, or that fails natively already, fails nothing."""
+DESCRIPTION = """Runs programs of many frameworks twice natively and once through Paella, and
+compares every output bit for bit. Exit status: 0 nothing failed, 1 a row failed, 2 a wrong command line or
+no daemon. A row whose package is not installed, or that fails natively already, fails nothing."""
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="compat.py", description=DESCRIPTION)
-    parser.add_argument("--build", default="build/gpu", help="a build folder, what scripts/stage_gpu_build.sh made of one, "
+    parser.add_argument("--build", default="build/gpu",
+                        help="a build folder, what scripts/stage_gpu_build.sh made of one, "
                         "or an installation's prefix (default: %(default)s)")
     parser.add_argument("--socket", help="of a running paellad, instead of one of our own")
-    parser.add_argument("--driver", help="the simulated GPU's libcuda.so.1, for a run without a GPU")
-    parser.add_argument("--policy", default="fifo", help="of our own paellad (default: %(default)s)")
-    parser.add_argument("--only", metavar="PATTERN", help="rows whose name has this in it, or matches it as a shell pattern")
-    parser.add_argument("--jobs", type=int, default=1, help="programs at once (default: %(default)s); "
+    parser.add_argument("--driver",
+                        help="the simulated GPU's libcuda.so.1, for a run without a GPU")
+    parser.add_argument("--policy", default="fifo",
+                        help="of our own paellad (default: %(default)s)")
+    parser.add_argument("--only", metavar="PATTERN",
+                        help="rows whose name has this in it, or matches it as a shell pattern")
+    parser.add_argument("--jobs", type=int, default=1,
+                        help="programs at once (default: %(default)s); "
                         "with 8 on 16 processor cores all is over in some minutes")
-    parser.add_argument("--limit-s", type=float, default=3600, help="for the whole run (default: %(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="file for what was found, written anew after each program")
-    parser.add_argument("--table", metavar="FILE", help="file for the table (default: examples/COMPATIBILITY.md, "
+    parser.add_argument("--limit-s", type=float, default=3600,
+                        help="for the whole run (default: %(default)s)")
+    parser.add_argument("--json", metavar="FILE",
+                        help="file for what was found, written anew after each program")
+    parser.add_argument("--table", metavar="FILE",
+                        help="file for the table (default: examples/COMPATIBILITY.md, "
                         "unless --only chooses rows)")
-    parser.add_argument("--logs", metavar="FOLDER", help="folder for the logs of paellad and of each client")
-    parser.add_argument("--list", action="store_true", help="prints the rows and what they show, and ends")
-    parser.add_argument("--render", nargs="+", metavar="FILE", help="runs nothing: makes one table of such JSON files")
+    parser.add_argument("--logs", metavar="FOLDER",
+                        help="folder for the logs of paellad and of each client")
+    parser.add_argument("--list", action="store_true",
+                        help="prints the rows and what they show, and ends")
+    parser.add_argument("--render", nargs="+", metavar="FILE",
+                        help="runs nothing: makes one table of such JSON files")
     arguments = parser.parse_args()
     if arguments.table is None and arguments.only is None:
         arguments.table = TABLE
@@ -60,13 +71,13 @@ class Progress:
         with self._lock:
             for row in rows:
                 self._rows[row.title] = row
-                detail = document.short(row.note) if row.outcome == FAILED else row.note.splitlines()[0] if row.note else ""
-                print(f"{row.outcome:14} {row.title} {detail}", flush=True)
+                print(f"{row.outcome:14} {row.title} {document.short(row.note)}", flush=True)
             if self._arguments.json:
                 document.write_json(self._arguments.json, self.content())
 
     def content(self) -> dict:
-        return document.document(self._description, document.command_line(), list(self._rows.values()),
+        return document.document(self._description, document.command_line(),
+                                 list(self._rows.values()),
                                  self._watch.samples, self._machine.unsupported_calls(),
                                  self._machine.executor_restarts())
 
@@ -85,7 +96,8 @@ def run_all(arguments: argparse.Namespace, machine: Place, folder: str) -> dict:
 
 def run_together(jobs: int, machine: Place, runner: Runner, progress: Progress,
                  programs: list[tuple[Program, list[str]]]) -> list[tuple[Program, list[str]]]:
-    """Returns those that failed while the executor ended: a neighbour's fault, perhaps. They are run again, alone."""
+    """Returns those that failed while the executor ended: a neighbour's fault, perhaps. They are
+    run again, alone."""
     again = []
 
     def run(entry: tuple[Program, list[str]]) -> None:
@@ -108,7 +120,8 @@ def run(arguments: argparse.Namespace) -> dict:
         logs = os.path.abspath(arguments.logs or os.path.join(folder, "logs"))
         shutil.rmtree(logs, ignore_errors=True)
         os.makedirs(logs)
-        machine = Place(arguments.build, arguments.driver, arguments.policy, folder, logs, arguments.limit_s,
+        machine = Place(arguments.build, arguments.driver, arguments.policy, folder, logs,
+                        arguments.limit_s,
                         arguments.socket)
         try:
             return run_all(arguments, machine, folder)
@@ -132,7 +145,8 @@ def print_list(pattern: str | None) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was started is ended
+    # So that what was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if arguments.list:
         print_list(arguments.only)
         return 0
@@ -146,6 +160,7 @@ def main() -> int:
         with open(arguments.table, "w", encoding="utf-8") as file:
             file.write(document.markdown(content))
     failed = document.count(content, FAILED)
-    print(f"{len(content['rows'])} rows, {document.count(content, 'passed')} passed, {failed} failed, "
+    passed = document.count(content, "passed")
+    print(f"{len(content['rows'])} rows, {passed} passed, {failed} failed, "
           f"in {time.monotonic() - started:.0f} s")
     return 1 if failed or not content["rows"] else 0

@@ -1,6 +1,7 @@
 """Reads what a program of programs/ recorded, and compares runs of it.
 
-programs/recorder.py tells the file's form. Needs no framework: tolerances are computed with the standard library.
+programs/recorder.py tells the file's form. Needs no framework: tolerances are computed with the
+standard library.
 """
 import dataclasses
 import json
@@ -12,10 +13,13 @@ EQUAL = "equal"
 WITHIN_TOLERANCE = "within tolerance"
 DIFFERENT = "different"
 
-# How far a value may be from the native one, relative to the largest, where native runs differ among themselves.
-TOLERANCES = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4, "float16": 1e-2,
+# How far a value may be from the native one, relative to the largest, where native runs differ
+# among themselves.
+TOLERANCES = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4,
+              "float16": 1e-2,
               "bfloat16": 5e-2}
-FORMATS = {"float64": "d", "complex128": "d", "float32": "f", "complex64": "f", "float16": "e", "bfloat16": "H"}
+FORMATS = {"float64": "d", "complex128": "d", "float32": "f", "complex64": "f", "float16": "e",
+           "bfloat16": "H"}
 
 
 class Output(NamedTuple):
@@ -66,22 +70,26 @@ def _records(content: bytes) -> Iterator[tuple[dict, bytes]]:
 
 
 def compare(first: Section, second: Section, paella: Section) -> Comparison:
-    """`first` and `second` are native runs of one section. Where they differ, equal bits would be luck."""
+    """`first` and `second` are native runs of one section. Where they differ, equal bits would
+    be luck."""
     names = sorted(first.outputs.keys() | paella.outputs.keys())
     unsteady = [name for name in names if first.outputs.get(name) != second.outputs.get(name)]
     steady_differences = [name for name in names
-                          if name not in unsteady and first.outputs.get(name) != paella.outputs.get(name)]
+                          if name not in unsteady
+                          and first.outputs.get(name) != paella.outputs.get(name)]
     if steady_differences:
         name = steady_differences[0]
         detail = f"{name}: {_difference(first.outputs.get(name), paella.outputs.get(name))}"
         more = f"; {len(steady_differences) - 1} more" if len(steady_differences) > 1 else ""
         return Comparison(DIFFERENT, not unsteady, detail + more)
     for name in unsteady:
-        if not _is_close(first.outputs.get(name), second.outputs.get(name), paella.outputs.get(name)):
+        if not _is_close(first.outputs.get(name), second.outputs.get(name),
+                         paella.outputs.get(name)):
             detail = f"{name}: {_difference(first.outputs.get(name), paella.outputs.get(name))}"
             return Comparison(DIFFERENT, False, detail)
     if unsteady:
-        return Comparison(WITHIN_TOLERANCE, False, "two native runs differ in " + ", ".join(unsteady))
+        return Comparison(WITHIN_TOLERANCE, False,
+                          "two native runs differ in " + ", ".join(unsteady))
     return Comparison(EQUAL, True)
 
 
@@ -91,7 +99,8 @@ def values_of(output: Output) -> list[float]:
     values = struct.unpack(f"<{len(output.content) // struct.calcsize(kind)}{kind}", output.content)
     if output.dtype != "bfloat16":
         return list(values)
-    return list(struct.unpack(f"<{len(values)}f", b"".join(struct.pack("<I", value << 16) for value in values)))
+    return list(struct.unpack(f"<{len(values)}f",
+                              b"".join(struct.pack("<I", value << 16) for value in values)))
 
 
 def _have_one_form(outputs: Sequence[Output | None]) -> bool:
@@ -99,7 +108,8 @@ def _have_one_form(outputs: Sequence[Output | None]) -> bool:
 
 
 def _is_close(first: Output | None, second: Output | None, paella: Output | None) -> bool:
-    """Within the tolerance of the type, or no further from one native run than four times the other one is."""
+    """Within the tolerance of the type, or no further from one native run than four times the
+    other one is."""
     if not _have_one_form((first, second, paella)) or first.dtype not in FORMATS:
         return False
     native, again, ours = (values_of(output) for output in (first, second, paella))
@@ -123,12 +133,15 @@ def _difference(native: Output | None, paella: Output | None) -> str:
     if native is None or paella is None:
         return "natively there is none" if native is None else "through Paella there is none"
     if not _have_one_form((native, paella)):
-        return f"natively {native.dtype}{list(native.shape)}, through Paella {paella.dtype}{list(paella.shape)}"
+        return (f"natively {native.dtype}{list(native.shape)}, "
+                f"through Paella {paella.dtype}{list(paella.shape)}")
     if native.dtype == "json":
-        return f"natively {native.content.decode()[:80]}, through Paella {paella.content.decode()[:80]}"
+        natively, ours = (output.content.decode()[:80] for output in (native, paella))
+        return f"natively {natively}, through Paella {ours}"
     if native.dtype not in FORMATS:
         changed = sum(a != b for a, b in zip(native.content, paella.content))
         return f"{changed} of {len(native.content)} bytes differ"
     left, right = values_of(native), values_of(paella)
     changed = sum(a != b for a, b in zip(left, right))
-    return f"{changed} of {len(left)} values differ, by at most {largest_difference(left, right):.3g}"
+    largest = largest_difference(left, right)
+    return f"{changed} of {len(left)} values differ, by at most {largest:.3g}"

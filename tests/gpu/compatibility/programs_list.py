@@ -8,16 +8,19 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(HERE, "programs")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 
-TORCHVISION = ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_small", "densenet121", "googlenet", "inception_v3",
-               "squeezenet1_1", "shufflenet_v2_x1_0", "vgg16", "efficientnet_b0", "regnet_y_400mf", "vit_b_16", "swin_t")
+TORCHVISION = ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_small", "densenet121",
+               "googlenet", "inception_v3",
+               "squeezenet1_1", "shufflenet_v2_x1_0", "vgg16", "efficientnet_b0", "regnet_y_400mf",
+               "vit_b_16", "swin_t")
 TORCHVISION_GRAPHS = ("resnet50", "mobilenet_v3_small", "densenet121", "vit_b_16")
 
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """One process, which may be several rows. `kind` says how it is started and how its answers come:
-    "python" records sections (programs/recorder.py), "cuda" is compiled first and does the same, "example" is one of
-    examples/, of whose last line of JSON `keys` are compared, "binary" a built program whose output is compared."""
+    """One process, which may be several rows. `kind` says how it is started and how its answers
+    come: "python" records sections (programs/recorder.py), "cuda" is compiled first and does the
+    same, "example" is one of examples/, of whose last line of JSON `keys` are compared, "binary"
+    a built program whose output is compared."""
     family: str
     file: str
     kind: str = "python"
@@ -30,7 +33,9 @@ class Program:
     alone: bool = False  # it disturbs others, or would be disturbed
 
     def path(self) -> str:
-        return os.path.join(ROOT, "examples", self.file) if self.kind == "example" else os.path.join(PROGRAMS, self.file)
+        return os.path.join(ROOT, "examples",
+                            self.file) if self.kind == "example" else os.path.join(PROGRAMS,
+                                                                                   self.file)
 
     def rows(self) -> dict[str, str]:
         """What each row shows, by its section's name."""
@@ -43,13 +48,19 @@ class Program:
 
 
 def marked_functions(path: str) -> dict[str, str]:
-    """The functions that bear @section, with the first lines of their descriptions, without importing the file."""
+    """The functions that bear @section, with the first lines of their descriptions, without
+    importing the file."""
     with open(path, encoding="utf-8") as file:
         tree = ast.parse(file.read())
     marked = lambda function: any(isinstance(mark, ast.Name) and mark.id == "section"  # noqa: E731
                                   for mark in function.decorator_list)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and marked(node)]
-    return {node.name: (ast.get_docstring(node) or node.name).splitlines()[0] for node in functions}
+    return {node.name: first_paragraph(ast.get_docstring(node) or node.name) for node in functions}
+
+
+def first_paragraph(text: str) -> str:
+    """On one line."""
+    return " ".join(text.split("\n\n")[0].split())
 
 
 def first_comment(path: str) -> str:
@@ -58,7 +69,8 @@ def first_comment(path: str) -> str:
 
 
 def _torchvision(family: str, mode: str, models: tuple[str, ...], timeout_s: int = 150) -> Program:
-    return Program(family, "torch_models.py", arguments=("--mode", mode), sections=models, timeout_s=timeout_s)
+    return Program(family, "torch_models.py", arguments=("--mode", mode), sections=models,
+                   timeout_s=timeout_s)
 
 
 def _cuda(name: str, *libraries: str) -> Program:
@@ -68,20 +80,27 @@ def _cuda(name: str, *libraries: str) -> Program:
 ALLOCATOR = "PYTORCH_CUDA_ALLOC_CONF"
 
 PROGRAM_LIST = (
-    Program("example", "vector_add", kind="binary", arguments=("--repeat", "2"), sections=("vector_add",)),
-    Program("example", "torch_serve.py", kind="example", sections=("torch_serve",), keys=("requests", "fingerprint"),
-            arguments=("--model", "resnet18", "--requests", "50", "--rate", "100", "--precision", "half")),
+    Program("example", "vector_add", kind="binary", arguments=("--repeat", "2"),
+            sections=("vector_add",)),
+    Program("example", "torch_serve.py", kind="example", sections=("torch_serve",),
+            keys=("requests", "fingerprint"),
+            arguments=("--model", "resnet18", "--requests", "50", "--rate", "100", "--precision",
+                       "half")),
     Program("example", "torch_serve.py", kind="example", sections=("torch_serve_graph",),
             keys=("requests", "fingerprint"),
-            arguments=("--model", "resnet18", "--requests", "50", "--rate", "100", "--mode", "graph")),
-    Program("example", "hf_generate.py", kind="example", sections=("hf_generate",), keys=("tokens",),
+            arguments=("--model", "resnet18", "--requests", "50", "--rate", "100", "--mode",
+                       "graph")),
+    Program("example", "hf_generate.py", kind="example", sections=("hf_generate",),
+            keys=("tokens",),
             arguments=("--new-tokens", "24", "--repeats", "2")),
-    Program("example", "jax_serve.py", kind="example", sections=("jax_serve",), keys=("requests", "fingerprint"),
+    Program("example", "jax_serve.py", kind="example", sections=("jax_serve",),
+            keys=("requests", "fingerprint"),
             arguments=("--requests", "50", "--rate", "100")),
     _torchvision("torchvision", "eager", TORCHVISION),
     _torchvision("torchvision, CUDA graph", "graph", TORCHVISION_GRAPHS),
     _torchvision("torchvision, torch.compile", "compile", ("resnet18",), timeout_s=280),
-    _torchvision("torchvision, torch.compile reduce-overhead", "reduce-overhead", ("resnet18",), timeout_s=280),
+    _torchvision("torchvision, torch.compile reduce-overhead", "reduce-overhead", ("resnet18",),
+                 timeout_s=280),
     Program("torch.compile", "torch_compile.py", timeout_s=280),
     Program("timm", "timm_models.py"),
     Program("transformers", "transformers_models.py", timeout_s=200),
@@ -90,9 +109,11 @@ PROGRAM_LIST = (
     Program("PyTorch training", "torch_training.py"),
     Program("PyTorch concurrency", "torch_concurrency.py"),
     Program("PyTorch memory", "torch_memory.py"),
-    Program("PyTorch memory, expandable segments", "torch_memory.py", sections=("allocator", "out_of_memory"),
+    Program("PyTorch memory, expandable segments", "torch_memory.py",
+            sections=("allocator", "out_of_memory"),
             environment=((ALLOCATOR, "expandable_segments:True"),)),
-    Program("PyTorch memory, cudaMallocAsync", "torch_memory.py", sections=("allocator", "out_of_memory"),
+    Program("PyTorch memory, cudaMallocAsync", "torch_memory.py",
+            sections=("allocator", "out_of_memory"),
             environment=((ALLOCATOR, "backend:cudaMallocAsync"),)),
     Program("PyTorch memory", "torch_filling.py", alone=True),
     Program("PyTorch processes", "torch_processes.py", timeout_s=200),
@@ -110,7 +131,8 @@ PROGRAM_LIST = (
 
 
 def chosen(pattern: str | None) -> list[tuple[Program, list[str]]]:
-    """Programs with those of their sections whose row matches: a shell pattern, or a part of "family/section"."""
+    """Programs with those of their sections whose row matches: a shell pattern, or a part of
+    "family/section"."""
     programs = []
     for program in PROGRAM_LIST:
         names = [name for name in program.rows() if matches(f"{program.family}/{name}", pattern)]

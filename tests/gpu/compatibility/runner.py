@@ -1,4 +1,5 @@
-"""Runs one program twice natively and once through Paella, and says of each of its sections how that went."""
+"""Runs one program twice natively and once through Paella, and says of each of its sections how
+that went."""
 import dataclasses
 import itertools
 import json
@@ -22,7 +23,8 @@ _numbers = itertools.count(1)
 
 @dataclasses.dataclass
 class Row:
-    """A row of the table. Times in seconds and sizes in MiB are of the whole program, as are unsupported calls."""
+    """A row of the table. Times in seconds and sizes in MiB are of the whole program, as are
+    unsupported calls."""
     family: str
     name: str
     what: str
@@ -63,7 +65,8 @@ class Run:
 
     def ended_badly(self) -> bool:
         """Every section came to its end, and the process then did not end well."""
-        return all(section.ended for section in self.sections.values()) and self.process.returncode != 0
+        return all(section.ended
+                   for section in self.sections.values()) and self.process.returncode != 0
 
     def missing(self, section: str) -> str | None:
         """The package that the machine lacks."""
@@ -95,7 +98,8 @@ class Runner:
             else:
                 paella = self._once(program, command, sections, "paella", True)
         except CannotCompile as error:
-            return [dataclasses.replace(row, outcome=NOT_INSTALLED if error.missing else FAILS_NATIVELY,
+            return [dataclasses.replace(row,
+                                        outcome=NOT_INSTALLED if error.missing else FAILS_NATIVELY,
                                         note=f"{error}") for row in rows]
         except CheckFailed as error:
             return [dataclasses.replace(row, note=str(error)) for row in rows]
@@ -107,10 +111,12 @@ class Runner:
         if program.kind == "binary":
             return [self._machine.program(program.file), *program.arguments]
         if program.kind == "cuda":
-            return [compile_cuda(program.path(), program.libraries, self._folder), *program.arguments]
+            return [compile_cuda(program.path(), program.libraries, self._folder),
+                    *program.arguments]
         return [sys.executable, program.path(), *program.arguments]
 
-    def _once(self, program: Program, command: list[str], sections: list[str], place: str, through_paella: bool) -> Run:
+    def _once(self, program: Program, command: list[str], sections: list[str], place: str,
+              through_paella: bool) -> Run:
         name = f"{next(_numbers):03}-{os.path.splitext(os.path.basename(program.file))[0]}-{place}"
         caches = os.path.join(self._folder, name + ".caches")
         record = os.path.join(self._folder, name + ".record")
@@ -130,13 +136,16 @@ class Runner:
 
     def _judge(self, row: Row, natives: list[Run], paella: Run | None) -> None:
         first, second = natives
-        row.native_s, row.native_mib = round(second.process.seconds, 1), self._watch.peak_mib[first.name]
-        missing, failure = first.missing(row.name), first.failure(row.name) or second.failure(row.name)
+        row.native_s, row.native_mib = round(second.process.seconds,
+                                             1), self._watch.peak_mib[first.name]
+        missing = first.missing(row.name)
+        failure = first.failure(row.name) or second.failure(row.name)
         if failure is not None:
             row.outcome = NOT_INSTALLED if missing else FAILS_NATIVELY
             row.note = missing or failure
             return
-        row.paella_s, row.paella_mib = round(paella.process.seconds, 1), self._watch.peak_mib[paella.name]
+        row.paella_s, row.paella_mib = round(paella.process.seconds,
+                                             1), self._watch.peak_mib[paella.name]
         row.unsupported = unsupported_functions(self._machine.client_log(paella.name))
         row.contexts = len(self._watch.contexts[paella.name])
         reasons = self._reasons(row, natives, paella)
@@ -149,8 +158,8 @@ class Runner:
             return [failure]
         sections = [run.sections[row.name] for run in (*natives, paella)]
         comparison = outputs.compare(*sections)
-        row.outputs, row.repeatable, row.verdict = len(sections[0].outputs), comparison.repeatable, comparison.verdict
-        row.note = comparison.detail
+        row.outputs, row.note = len(sections[0].outputs), comparison.detail
+        row.repeatable, row.verdict = comparison.repeatable, comparison.verdict
         reasons = [comparison.detail] if comparison.verdict == outputs.DIFFERENT else []
         if not sections[0].outputs:
             reasons.append("it recorded nothing")
@@ -165,8 +174,10 @@ class Runner:
 
 def _settings(caches: str) -> dict[str, str]:
     """Caches of compilers of its own for each run, so that each compiles the same."""
-    folders = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton", "CUPY_CACHE_DIR": "cupy",
-               "CUDA_CACHE_PATH": "cuda", "NUMBA_CACHE_DIR": "numba", "PYTORCH_KERNEL_CACHE_PATH": "torch"}
+    folders = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton",
+               "CUPY_CACHE_DIR": "cupy",
+               "CUDA_CACHE_PATH": "cuda", "NUMBA_CACHE_DIR": "numba",
+               "PYTORCH_KERNEL_CACHE_PATH": "torch"}
     for folder in folders.values():
         os.makedirs(os.path.join(caches, folder))
     settings = {name: os.path.join(caches, folder) for name, folder in folders.items()}
@@ -174,7 +185,8 @@ def _settings(caches: str) -> dict[str, str]:
                        "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
 
 
-def _recorded(program: Program, process, record: str, sections: list[str]) -> dict[str, outputs.Section]:
+def _recorded(program: Program, process, record: str, sections: list[str]) -> dict[str,
+                                                                                   outputs.Section]:
     if program.kind in ("python", "cuda"):
         if not os.path.exists(record):
             return {}
@@ -184,8 +196,10 @@ def _recorded(program: Program, process, record: str, sections: list[str]) -> di
         return outputs.read(content)
     if process.returncode != 0:
         return {}
-    answers = {"stdout": process.stdout} if not program.keys else _chosen_values(process.stdout, program.keys)
-    found = {name: outputs.Output("json", (), json.dumps(value).encode()) for name, value in answers.items()}
+    answers = {"stdout": process.stdout} if not program.keys else _chosen_values(process.stdout,
+                                                                                 program.keys)
+    found = {name: outputs.Output("json", (), json.dumps(value).encode())
+             for name, value in answers.items()}
     return {sections[0]: outputs.Section(found, ended=True)}
 
 

@@ -1,4 +1,5 @@
-"""A thread that looks, while programs run, at what processes hold on the GPU and what the daemon says of tenants."""
+"""A thread that looks, while programs run, at what processes hold on the GPU and what the daemon
+says of tenants."""
 import collections
 import os
 import threading
@@ -11,17 +12,20 @@ END_TIMEOUT_S = 60
 
 
 class Watch:
-    """Programs are registered by the process that leads their session; children of theirs are in the same one."""
+    """Programs are registered by the process that leads their session; children of theirs are in
+    the same one."""
 
     def __init__(self, machine):
         self._machine = machine
         self._lock = threading.Lock()
-        self._sessions: dict[int, str] = {}  # of programs: the name under which their figures are kept
+        # of programs: the name under which their figures are kept
+        self._sessions: dict[int, str] = {}
         self._paella: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.samples = 0
-        self.contexts: dict[str, set[int]] = collections.defaultdict(set)  # processes of clients that held one
+        # processes of clients that held one
+        self.contexts: dict[str, set[int]] = collections.defaultdict(set)
         self.peak_mib: dict[str, int] = collections.defaultdict(int)
 
     def __enter__(self):

@@ -1,4 +1,5 @@
-"""CuPy: its own kernels, kernels of ours, the CUDA libraries that it wraps, streams, graphs, pools, textures."""
+"""CuPy: its own kernels, kernels of ours, the CUDA libraries that it wraps, streams, graphs,
+pools, textures."""
 import cupy
 import numpy
 from recorder import Recorder, main, section
@@ -14,12 +15,16 @@ def seeded(seed: int, *shape: int, dtype=numpy.float32):
 def elementwise(record: Recorder) -> None:
     """CuPy: elementwise and reduction kernels, its own and ours, sorting, indexing"""
     values = seeded(1, 1000, 37)
-    square = cupy.ElementwiseKernel("float32 x, float32 y", "float32 z", "z = (x - y) * (x - y)", "square_of_difference")
-    norm = cupy.ReductionKernel("float32 x", "float32 y", "x * x", "a + b", "y = sqrt(a)", "0", "norm_of")
+    square = cupy.ElementwiseKernel("float32 x, float32 y", "float32 z", "z = (x - y) * (x - y)",
+                                    "square_of_difference")
+    norm = cupy.ReductionKernel("float32 x", "float32 y", "x * x", "a + b", "y = sqrt(a)", "0",
+                                "norm_of")
     fused = cupy.fuse(lambda x: cupy.tanh(x) * 2 + 1)
-    record.outputs(sine=cupy.sin(values), rows=values.sum(axis=1), square=square(values, values[0]), norm=norm(values),
+    record.outputs(sine=cupy.sin(values), rows=values.sum(axis=1), square=square(values, values[0]),
+                   norm=norm(values),
                    fused=fused(values), sort=cupy.sort(values, axis=0), positive=values[values > 0],
-                   cumsum=values.cumsum(axis=0), half=values.astype(cupy.float16) * 3, unique=cupy.unique(values.round(1)))
+                   cumsum=values.cumsum(axis=0), half=values.astype(cupy.float16) * 3,
+                   unique=cupy.unique(values.round(1)))
 
 
 @section
@@ -56,7 +61,8 @@ def raw_module(record: Recorder) -> None:
     }
     template <typename T> __global__ void fill(T* values, T value) { values[threadIdx.x] = value; }
     """
-    module = cupy.RawModule(code=source, options=("-std=c++17",), name_expressions=("fill<double>", "fill<int>"))
+    module = cupy.RawModule(code=source, options=("-std=c++17",),
+                            name_expressions=("fill<double>", "fill<int>"))
     values = seeded(1, 1000)
     factors = cupy.ndarray(4, cupy.float32, module.get_global("factors"))
     factors[...] = cupy.asarray([1, 2, 3, 4], dtype=cupy.float32)
@@ -83,8 +89,10 @@ def cublas(record: Recorder) -> None:
 def cufft(record: Recorder) -> None:
     """CuPy: Fourier transforms by cuFFT"""
     signal = seeded(1, 8, 1000)
-    record.outputs(real=cupy.fft.rfft(signal), two=cupy.fft.fft2(signal), prime=cupy.fft.fft(seeded(2, 1009)),
-                   double=cupy.fft.fft(signal.astype(cupy.float64)), inverse=cupy.fft.ifft(cupy.fft.fft(signal)))
+    record.outputs(real=cupy.fft.rfft(signal), two=cupy.fft.fft2(signal),
+                   prime=cupy.fft.fft(seeded(2, 1009)),
+                   double=cupy.fft.fft(signal.astype(cupy.float64)),
+                   inverse=cupy.fft.ifft(cupy.fft.fft(signal)))
 
 
 @section
@@ -92,8 +100,10 @@ def curand(record: Recorder) -> None:
     """CuPy: random numbers by cuRAND and by its own generators"""
     state = cupy.random.RandomState(3)
     generator = cupy.random.default_rng(4)
-    record.outputs(uniform=state.rand(1000), normal=state.standard_normal(1000), integers=state.randint(0, 10, 1000),
-                   choice=state.permutation(100), generator=generator.random(1000), exponential=generator.exponential(2.0, 500))
+    record.outputs(uniform=state.rand(1000), normal=state.standard_normal(1000),
+                   integers=state.randint(0, 10, 1000),
+                   choice=state.permutation(100), generator=generator.random(1000),
+                   exponential=generator.exponential(2.0, 500))
 
 
 @section
@@ -101,8 +111,10 @@ def cusolver(record: Recorder) -> None:
     """CuPy: factorisations and solvers by cuSOLVER"""
     general = seeded(1, 60, 60, dtype=numpy.float64)
     positive = general @ general.T + 60 * cupy.eye(60)
-    record.outputs(cholesky=cupy.linalg.cholesky(positive), solve=cupy.linalg.solve(general, seeded(2, 60).astype(float)),
-                   qr=cupy.linalg.qr(general)[1], svd=cupy.linalg.svd(general)[1], eigh=cupy.linalg.eigh(positive)[0],
+    record.outputs(cholesky=cupy.linalg.cholesky(positive),
+                   solve=cupy.linalg.solve(general, seeded(2, 60).astype(float)),
+                   qr=cupy.linalg.qr(general)[1], svd=cupy.linalg.svd(general)[1],
+                   eigh=cupy.linalg.eigh(positive)[0],
                    inverse=cupy.linalg.inv(general), determinant=cupy.linalg.det(general))
 
 
@@ -113,7 +125,8 @@ def cusparse(record: Recorder) -> None:
     dense = seeded(1, 200, 150)
     dense[cupy.abs(dense) < 1.3] = 0
     matrix = cupyx.scipy.sparse.csr_matrix(dense)
-    record.outputs(vector=matrix @ seeded(2, 150), matrix=matrix @ seeded(3, 150, 20), data=matrix.data,
+    record.outputs(vector=matrix @ seeded(2, 150), matrix=matrix @ seeded(3, 150, 20),
+                   data=matrix.data,
                    transposed=matrix.T.tocsr().toarray(), square=(matrix.T @ matrix).toarray())
 
 
@@ -121,7 +134,8 @@ def cusparse(record: Recorder) -> None:
 def memory_pools(record: Recorder) -> None:
     """CuPy: its pools, the driver's stream-ordered pool, pinned memory, out of memory and on"""
     pool = cupy.get_default_memory_pool()
-    total = sum(float(cupy.full(1 + number * 7919 % 500_000, number, dtype=cupy.float64).sum()) for number in range(60))
+    total = sum(float(cupy.full(1 + number * 7919 % 500_000, number, dtype=cupy.float64).sum())
+                for number in range(60))
     record.outputs(total=total, used=pool.total_bytes() >= pool.used_bytes())
     pool.free_all_blocks()
     try:
@@ -164,7 +178,8 @@ def streams(record: Recorder) -> None:
     end.record(streams_of_work[0])
     for stream in streams_of_work:
         stream.synchronize()
-    record.outputs(called=sorted(called), time_is_positive=cupy.cuda.get_elapsed_time(start, end) > 0)
+    record.outputs(called=sorted(called),
+                   time_is_positive=cupy.cuda.get_elapsed_time(start, end) > 0)
     for number, answer in enumerate(answers):
         record.output(f"stream_{number}", answer)
 
@@ -204,7 +219,8 @@ extern "C" __global__ void store(cudaSurfaceObject_t surface, int width, int hei
 
 @section
 def textures(record: Recorder) -> None:
-    """CuPy: a CUDA array read through a texture with linear filtering, and written through a surface"""
+    """CuPy: a CUDA array read through a texture with linear filtering, and written through a
+    surface"""
     from cupy.cuda import runtime, texture
     width, height = 24, 16
     channel = texture.ChannelFormatDescriptor(32, 0, 0, 0, runtime.cudaChannelFormatKindFloat)
@@ -212,14 +228,18 @@ def textures(record: Recorder) -> None:
     array.copy_from(numpy.random.default_rng(1).random((height, width), dtype=numpy.float32))
     resource = texture.ResourceDescriptor(runtime.cudaResourceTypeArray, cuArr=array)
     clamp = (runtime.cudaAddressModeClamp,) * 2
-    description = texture.TextureDescriptor(clamp, runtime.cudaFilterModeLinear, runtime.cudaReadModeElementType)
+    description = texture.TextureDescriptor(clamp, runtime.cudaFilterModeLinear,
+                                            runtime.cudaReadModeElementType)
     out = cupy.zeros((height, width), dtype=cupy.float32)
     blocks, threads = (2, 2), (16, 16)
     sample = cupy.RawKernel(TEXTURE_SOURCE, "sample")
-    sample(blocks, threads, (texture.TextureObject(resource, description), out, numpy.int32(width), numpy.int32(height)))
+    sample(blocks, threads,
+           (texture.TextureObject(resource, description), out, numpy.int32(width),
+            numpy.int32(height)))
     record.output("sampled", out)
     store = cupy.RawKernel(TEXTURE_SOURCE, "store")
-    store(blocks, threads, (texture.SurfaceObject(resource), numpy.int32(width), numpy.int32(height)))
+    store(blocks, threads,
+          (texture.SurfaceObject(resource), numpy.int32(width), numpy.int32(height)))
     written = numpy.empty((height, width), dtype=numpy.float32)
     array.copy_to(written)
     record.output("written", written)

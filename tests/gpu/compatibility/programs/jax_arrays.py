@@ -39,10 +39,12 @@ def convolutions(record: Recorder) -> None:
     images, weights = seeded(1, 2, 32, 32, 8), seeded(2, 3, 3, 8, 16)
 
     def convolve(images, weights):
-        return jax.lax.conv_general_dilated(images, weights, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return jax.lax.conv_general_dilated(images, weights, (1, 1), "SAME",
+                                            dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
     record.output("forward", jax.jit(convolve)(images, weights))
-    gradients = jax.jit(jax.grad(lambda i, w: jnp.square(convolve(i, w)).mean(), argnums=(0, 1)))(images, weights)
+    gradients = jax.jit(jax.grad(lambda i, w: jnp.square(convolve(i, w)).mean(),
+                                 argnums=(0, 1)))(images, weights)
     record.outputs(image_gradient=gradients[0], weight_gradient=gradients[1])
 
 
@@ -50,9 +52,12 @@ def convolutions(record: Recorder) -> None:
 def scans_and_loops(record: Recorder) -> None:
     """JAX jit: scan, while loop, fori loop, conditionals, associative scan"""
     values = seeded(1, 500)
-    sums = jax.jit(lambda row: jax.lax.scan(lambda total, x: (total + x, total + x), jnp.float32(0), row)[1])(values)
-    halved = jax.jit(lambda x: jax.lax.while_loop(lambda y: jnp.abs(y).max() > 1e-3, lambda y: y / 2, x))(values)
-    powers = jax.jit(lambda x: jax.lax.fori_loop(0, 20, lambda _, y: y @ y / jnp.linalg.norm(y), x))(seeded(2, 64, 64))
+    sums = jax.jit(lambda row: jax.lax.scan(lambda total, x: (total + x, total + x), jnp.float32(0),
+                                            row)[1])(values)
+    halved = jax.jit(lambda x: jax.lax.while_loop(lambda y: jnp.abs(y).max() > 1e-3,
+                                                  lambda y: y / 2, x))(values)
+    powers = jax.jit(lambda x: jax.lax.fori_loop(0, 20, lambda _, y: y @ y / jnp.linalg.norm(y),
+                                                 x))(seeded(2, 64, 64))
     chosen = jax.jit(lambda x: jax.lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x))(values)
     prefix = jax.jit(lambda x: jax.lax.associative_scan(jnp.maximum, x))(values)
     record.outputs(sums=sums, halved=halved, powers=powers, chosen=chosen, prefix=prefix)
@@ -67,7 +72,10 @@ def training(record: Recorder) -> None:
     def loss_of(weights):
         return jnp.square(jnp.tanh(inputs @ weights[0]) @ weights[1] - targets).mean()
 
-    step = jax.jit(lambda weights: [w - 0.1 * g for w, g in zip(weights, jax.grad(loss_of)(weights))])
+    @jax.jit
+    def step(weights):
+        return [old - 0.1 * slope for old, slope in zip(weights, jax.grad(loss_of)(weights))]
+
     for _ in range(10):
         weights = step(weights)
     record.outputs(first=weights[0], second=weights[1], loss=loss_of(weights))
@@ -76,15 +84,18 @@ def training(record: Recorder) -> None:
 @section
 def fft(record: Recorder) -> None:
     """JAX: Fourier transforms by cuFFT"""
-    record.outputs(real=jnp.fft.rfft(seeded(1, 4, 1000)), two=jax.jit(jnp.fft.fft2)(seeded(2, 32, 48)))
+    record.outputs(real=jnp.fft.rfft(seeded(1, 4, 1000)),
+                   two=jax.jit(jnp.fft.fft2)(seeded(2, 32, 48)))
 
 
 @section
 def random_numbers(record: Recorder) -> None:
     """JAX: threefry and XLA's own generator"""
     key = jax.random.PRNGKey(7)
-    record.outputs(normal=jax.random.normal(key, (1000,)), integers=jax.random.randint(key, (1000,), 0, 50),
-                   permutation=jax.random.permutation(key, 1000), gamma=jax.random.gamma(key, 2.0, (200,)),
+    record.outputs(normal=jax.random.normal(key, (1000,)),
+                   integers=jax.random.randint(key, (1000,), 0, 50),
+                   permutation=jax.random.permutation(key, 1000),
+                   gamma=jax.random.gamma(key, 2.0, (200,)),
                    own=jax.random.normal(jax.random.key(3, impl="rbg"), (1000,)))
 
 
@@ -93,7 +104,8 @@ def sorting(record: Recorder) -> None:
     """JAX: sort, top-k, cumulative sums, histogram, scatter"""
     values = seeded(1, 5000)
     index = jnp.asarray(numpy.random.default_rng(2).integers(0, 100, 5000))
-    record.outputs(sort=jnp.sort(values), argsort=jnp.argsort(values), topk=jax.lax.top_k(values, 20)[0],
+    record.outputs(sort=jnp.sort(values), argsort=jnp.argsort(values),
+                   topk=jax.lax.top_k(values, 20)[0],
                    cumsum=jnp.cumsum(values), bincount=jnp.bincount(index, length=100),
                    scatter=jnp.zeros(100).at[index].max(values))
 
@@ -103,7 +115,8 @@ def linear_algebra(record: Recorder) -> None:
     """JAX: factorisations and solvers by cuSOLVER and cuBLAS"""
     general = seeded(1, 2, 40, 40)
     positive = general @ general.mT + 40 * jnp.eye(40)
-    record.outputs(cholesky=jnp.linalg.cholesky(positive), solve=jnp.linalg.solve(general, seeded(2, 2, 40, 3)),
+    record.outputs(cholesky=jnp.linalg.cholesky(positive),
+                   solve=jnp.linalg.solve(general, seeded(2, 2, 40, 3)),
                    qr=jnp.linalg.qr(general)[1], svd=jnp.linalg.svd(general, compute_uv=False),
                    eigh=jnp.linalg.eigh(positive)[0], inverse=jnp.linalg.inv(general))
 
@@ -116,7 +129,8 @@ def transformations(record: Recorder) -> None:
     jacobian = jax.jit(jax.jacfwd(lambda x: jnp.cumsum(x * x)))(values[0])
     donated = jax.jit(lambda x: x * 2 + 1, donate_argnums=0)(seeded(2, 1000))
     shape = jax.ShapeDtypeStruct(values.shape, values.dtype)
-    called = jax.jit(lambda x: jax.pure_callback(lambda y: numpy.asarray(y) * 2, shape, x) + 1)(values)
+    called = jax.jit(lambda x: jax.pure_callback(lambda y: numpy.asarray(y) * 2, shape, x)
+                     + 1)(values)
     record.outputs(per_row=per_row, jacobian=jacobian, donated=donated, called=called)
 
 

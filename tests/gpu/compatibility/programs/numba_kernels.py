@@ -3,7 +3,8 @@ import math
 
 import numpy
 
-# Names that newer releases of NumPy have dropped and that Numba still looks for when it is imported.
+# Names that newer releases of NumPy have dropped and that Numba still looks for when it is
+# imported.
 for old, new in {"row_stack": "vstack", "in1d": "isin", "trapz": "trapezoid"}.items():
     if not hasattr(numpy, old):
         setattr(numpy, old, getattr(numpy, new))
@@ -79,7 +80,8 @@ def atomics(record: Recorder) -> None:
     values = numpy.random.default_rng(4).integers(0, 32, 50000).astype(numpy.int32)
     counts = cuda.to_device(numpy.zeros(32, numpy.int32))
     count[200, THREADS](cuda.to_device(values), counts)
-    record.outputs(counts=counts.copy_to_host(), right=bool((counts.copy_to_host() == numpy.bincount(values)).all()))
+    record.outputs(counts=counts.copy_to_host(),
+                   right=bool((counts.copy_to_host() == numpy.bincount(values)).all()))
 
 
 @section

@@ -1,8 +1,10 @@
-"""What the programs of this folder write: a stream of records, each a line of JSON, an output's followed by its bytes.
+"""What the programs of this folder write: a stream of records, each a line of JSON, an output's
+followed by its bytes.
 
-{"section": S} begins a section; {"output": "S/NAME", "dtype", "shape", "bytes": N} is followed by N bytes; {"end": S}
-says that the section came to its end, {"error": S, "text", "missing"} that it did not. Every record is flushed, so that
-what a crashed process found is still there. The reader is outputs.py, one folder up.
+{"section": S} begins a section; {"output": "S/NAME", "dtype", "shape", "bytes": N} is followed by N
+bytes; {"end": S} says that the section came to its end, {"error": S, "text", "missing"} that it did
+not. Every record is flushed, so that what a crashed process found is still there. The reader is
+outputs.py, one folder up.
 """
 import argparse
 import json
@@ -28,7 +30,8 @@ class Recorder:
     def output(self, name: str, value: Any) -> None:
         """`value`: a tensor or array of any framework, or what JSON can hold."""
         dtype, shape, content = _encoded(value)
-        head = {"output": f"{self._section}/{name}", "dtype": dtype, "shape": shape, "bytes": len(content)}
+        head = {"output": f"{self._section}/{name}", "dtype": dtype, "shape": shape,
+                "bytes": len(content)}
         self._write(head, content)
 
     def outputs(self, **values: Any) -> None:
@@ -55,7 +58,8 @@ class Recorder:
 
 
 def _encoded(value: Any) -> tuple[str, list[int], bytes]:
-    """dtype, shape and bytes. Types that NumPy lacks (bfloat16, eight bit floats) go by their name."""
+    """dtype, shape and bytes. Types that NumPy lacks (bfloat16, eight bit floats) go by their
+    name."""
     if isinstance(value, (bool, int, float, str, list, dict, type(None))):
         return "json", [], json.dumps(value).encode()
     if hasattr(value, "detach"):
@@ -71,12 +75,15 @@ def _of_tensor(tensor: Any) -> tuple[str, list[int], bytes]:
     import torch
     flat = tensor.detach().resolve_conj().resolve_neg().contiguous().cpu().reshape(-1)
     shape, dtype = list(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+    if flat.is_complex():
+        flat = torch.view_as_real(flat).reshape(-1)
     return dtype, shape, flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
 
 
 def main(resolve: Callable[[str, argparse.Namespace], Section] | None = None,
          arguments: Callable[[argparse.ArgumentParser], None] | None = None) -> None:
-    """A program's command line. `resolve` makes a section of a name, where the names are no functions."""
+    """A program's command line. `resolve` makes a section of a name, where the names are no
+    functions."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True, help="file for the records")
     parser.add_argument("sections", nargs="*", help="which to run (default: each)")

@@ -10,11 +10,13 @@ SHAPE = (2, 8, 256, 64)  # batch, heads, length, width of a head
 
 def attend(record: Recorder, backend: SDPBackend, dtype: torch.dtype) -> None:
     for name, causal in (("full", False), ("causal", True)):
-        query, key, value = (seeded(seed, *SHAPE, dtype=dtype).requires_grad_() for seed in (1, 2, 3))
+        query, key, value = (seeded(seed, *SHAPE, dtype=dtype).requires_grad_()
+                             for seed in (1, 2, 3))
         with sdpa_kernel(backend):
             answer = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
             answer.float().square().mean().backward()
-        record.outputs(**{name: answer, f"{name}_query_gradient": query.grad, f"{name}_key_gradient": key.grad,
+        record.outputs(**{name: answer, f"{name}_query_gradient": query.grad,
+                          f"{name}_key_gradient": key.grad,
                           f"{name}_value_gradient": value.grad})
 
 
@@ -39,7 +41,8 @@ def memory_efficient(record: Recorder) -> None:
 @section
 def cudnn(record: Recorder) -> None:
     """SDPA by cuDNN, bfloat16"""
-    torch.use_deterministic_algorithms(False)  # PyTorch does not offer this one where they are required
+    # PyTorch does not offer this one where they are required
+    torch.use_deterministic_algorithms(False)
     try:
         attend(record, SDPBackend.CUDNN_ATTENTION, torch.bfloat16)
     finally:

@@ -1,4 +1,5 @@
-"""PyTorch set to compute the same bits on every run, and inputs that a seed makes. Import it before torch."""
+"""PyTorch set to compute the same bits on every run, and inputs that a seed makes. Import it
+before torch."""
 import os
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts
@@ -10,7 +11,8 @@ torch.backends.cudnn.deterministic = True
 
 
 def require_determinism() -> None:
-    """Of operations that have a deterministic form; others warn, and two native runs tell whether they differ."""
+    """Of operations that have a deterministic form; others warn, and two native runs tell
+    whether they differ."""
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 

@@ -1,4 +1,5 @@
-"""torch.compile beyond a model: a training step, dynamic shapes, and attention of a compiled score function."""
+"""torch.compile beyond a model: a training step, dynamic shapes, and attention of a compiled
+score function."""
 from torch_base import seeded
 import torch
 import torch._inductor.config

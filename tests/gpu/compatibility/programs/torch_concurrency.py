@@ -47,7 +47,8 @@ def stream_priorities(record: Recorder) -> None:
         answer = chain(values)
         end.record()
     end.synchronize()
-    record.outputs(answer=answer, time_is_positive=start.elapsed_time(end) > 0, done=stream.query() and end.query())
+    record.outputs(answer=answer, time_is_positive=start.elapsed_time(end) > 0,
+                   done=stream.query() and end.query())
 
 
 def run_threads(work) -> None:
@@ -59,7 +60,8 @@ def run_threads(work) -> None:
         except BaseException as error:  # told by the thread that waits
             errors.append(error)
 
-    threads = [threading.Thread(target=guarded, args=(number,), daemon=True) for number in range(THREADS)]
+    threads = [threading.Thread(target=guarded, args=(number,), daemon=True)
+               for number in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -109,7 +111,8 @@ def backward_in_threads(record: Recorder) -> None:
 
 @section
 def branched_graph(record: Recorder) -> None:
-    """a graph captured over two streams, replayed thrice, then a second graph in the same memory pool"""
+    """a graph captured over two streams, replayed thrice, then a second graph in the same memory
+    pool"""
     left, right = seeded(1, 128, 128), seeded(2, 128, 128)
     side = torch.cuda.Stream()
 
@@ -138,7 +141,8 @@ def branched_graph(record: Recorder) -> None:
 def graphed_callable(record: Recorder) -> None:
     """torch.cuda.make_graphed_callables: graphs of the forward and of the backward pass"""
     torch.manual_seed(1)
-    layer = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 8)).cuda()
+    layer = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(),
+                                torch.nn.Linear(64, 8)).cuda()
     graphed = torch.cuda.make_graphed_callables(layer, (seeded(1, 16, 64).requires_grad_(),))
     answer = graphed(seeded(2, 16, 64).requires_grad_())
     answer.square().sum().backward()

@@ -1,4 +1,5 @@
-"""PyTorch takes memory until there is none, goes on with what it has, and gives it back. Runs alone."""
+"""PyTorch takes memory until there is none, goes on with what it has, and gives it back. Runs
+alone."""
 from torch_base import seeded
 import torch
 from recorder import Recorder, main, section
@@ -23,7 +24,8 @@ def filling_the_gpu(record: Recorder) -> None:
     count = len(held)
     held.clear()
     torch.cuda.empty_cache()
-    half = [torch.empty(STEP_BYTES, dtype=torch.uint8, device="cuda").fill_(2) for _ in range(count // 2)]
+    half = [torch.empty(STEP_BYTES, dtype=torch.uint8, device="cuda").fill_(2)
+            for _ in range(count // 2)]
     record.output("again", bool(all(int(block[-1]) == 2 for block in half)))
 
 

@@ -1,4 +1,5 @@
-"""PyTorch's memory: out of memory and on, pinned and registered pages, copies, the allocator, the profiler."""
+"""PyTorch's memory: out of memory and on, pinned and registered pages, copies, the allocator,
+the profiler."""
 from torch_base import captured, seeded
 import torch
 from recorder import Recorder, main, section
@@ -16,14 +17,16 @@ def allocator(record: Recorder) -> None:
         if number % 50 == 49:
             torch.cuda.empty_cache()
     grown = torch.cat([seeded(number, 1000) for number in range(300)])
-    record.outputs(total=total, grown=grown, reserved=torch.cuda.memory_reserved() >= torch.cuda.memory_allocated() > 0)
+    record.outputs(total=total, grown=grown,
+                   reserved=torch.cuda.memory_reserved() >= torch.cuda.memory_allocated() > 0)
 
 
 @section
 def out_of_memory(record: Recorder) -> None:
     """PyTorch's own error, after which it goes on; the same by its limit for the process"""
     values = seeded(1, 512, 512)
-    for name, bytes_wanted in (("too_much", TOO_MUCH_BYTES), ("beyond_all_memory", 2 * torch.cuda.mem_get_info()[1])):
+    for name, bytes_wanted in (("too_much", TOO_MUCH_BYTES),
+                               ("beyond_all_memory", 2 * torch.cuda.mem_get_info()[1])):
         try:
             torch.empty(bytes_wanted, dtype=torch.uint8, device="cuda")
             record.output(name, "no error")
@@ -64,8 +67,9 @@ def copies(record: Recorder) -> None:
     """strided, pageable, large and tiny copies, and between types"""
     image = seeded(1, 3, 301, 407)
     record.outputs(strided=image[:, ::2, 5:300:3], transposed=image.permute(2, 0, 1).contiguous(),
-                   types=(image * 50).to(torch.uint8), one=image[0, 0, 0].item(), large=torch.arange(
-                       8 << 20, dtype=torch.int32).to("cuda").sum(), filled=torch.full((1001,), 7, device="cuda"))
+                   types=(image * 50).to(torch.uint8), one=image[0, 0, 0].item(),
+                   large=torch.arange(8 << 20, dtype=torch.int32).to("cuda").sum(),
+                   filled=torch.full((1001,), 7, device="cuda"))
     target = torch.zeros(301, 407)
     target.t().copy_(image[1].t())
     record.output("into_host_view", target)
@@ -90,7 +94,8 @@ def profiler(record: Recorder) -> None:
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiled:
         answer = (values @ values).relu().sum(0)
         torch.cuda.synchronize()
-    record.outputs(answer=answer, has_operations=any("mm" in event.key for event in profiled.key_averages()))
+    record.outputs(answer=answer,
+                   has_operations=any("mm" in event.key for event in profiled.key_averages()))
     record.output("after", values @ values)
 
 
@@ -98,9 +103,12 @@ def profiler(record: Recorder) -> None:
 def device_queries(record: Recorder) -> None:
     """what a program asks of its GPU: properties, capability, architectures, synchronisation"""
     properties = torch.cuda.get_device_properties(0)
-    record.outputs(count=torch.cuda.device_count(), name=properties.name, capability=list(torch.cuda.get_device_capability()),
-                   multiprocessors=properties.multi_processor_count, total_is_positive=properties.total_memory > 0,
-                   free_is_in_bounds=0 < torch.cuda.mem_get_info()[0] <= torch.cuda.mem_get_info()[1],
+    free, total = torch.cuda.mem_get_info()
+    record.outputs(count=torch.cuda.device_count(), name=properties.name,
+                   capability=list(torch.cuda.get_device_capability()),
+                   multiprocessors=properties.multi_processor_count,
+                   total_is_positive=properties.total_memory > 0,
+                   free_is_in_bounds=0 < free <= total,
                    bfloat16=torch.cuda.is_bf16_supported())
 
 

@@ -1,4 +1,5 @@
-"""torchvision's models with weights from a seed, eager, as CUDA graphs and compiled: a section is a model's name."""
+"""torchvision's models with weights from a seed, eager, as CUDA graphs and compiled: a section
+is a model's name."""
 import functools
 
 from torch_base import captured, seeded

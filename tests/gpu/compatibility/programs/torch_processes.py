@@ -1,4 +1,5 @@
-"""PyTorch in several processes: spawn, fork before CUDA, CUDA tensors shared by IPC, DataLoader workers."""
+"""PyTorch in several processes: spawn, fork before CUDA, CUDA tensors shared by IPC, DataLoader
+workers."""
 import queue
 
 from torch_base import seeded
@@ -21,13 +22,15 @@ def put_product(number: int, answers) -> None:
 def gather(record: Recorder, method: str, count: int = 2) -> None:
     context = multiprocessing.get_context(method)
     answers = context.Queue()
-    workers = [context.Process(target=put_product, args=(number, answers), daemon=True) for number in range(count)]
+    workers = [context.Process(target=put_product, args=(number, answers), daemon=True)
+               for number in range(count)]
     for worker in workers:
         worker.start()
     found = dict(take(answers) for _ in workers)
     end(workers)
     for number in range(count):
-        record.output(f"worker_{number}", torch.frombuffer(bytearray(found[number]), dtype=torch.float32))
+        record.output(f"worker_{number}",
+                      torch.frombuffer(bytearray(found[number]), dtype=torch.float32))
 
 
 def take(answers):
@@ -112,7 +115,8 @@ class Images(torch.utils.data.Dataset):
 @section
 def data_loader(record: Recorder) -> None:
     """DataLoader with two workers and pinned memory"""
-    loader = torch.utils.data.DataLoader(Images(), batch_size=16, num_workers=2, pin_memory=True, timeout=TIMEOUT_S)
+    loader = torch.utils.data.DataLoader(Images(), batch_size=16, num_workers=2, pin_memory=True,
+                                         timeout=TIMEOUT_S)
     batches = [batch.to("cuda", non_blocking=True).sum((1, 2, 3)) for batch in loader]
     record.output("sums", torch.cat(batches))
 
@@ -120,10 +124,13 @@ def data_loader(record: Recorder) -> None:
 @section
 def data_loader_that_spawns(record: Recorder) -> None:
     """DataLoader with persistent workers that are spawned"""
-    loader = torch.utils.data.DataLoader(Images(), batch_size=16, num_workers=1, pin_memory=True, persistent_workers=True,
+    loader = torch.utils.data.DataLoader(Images(), batch_size=16, num_workers=1, pin_memory=True,
+                                         persistent_workers=True,
                                          multiprocessing_context="spawn", timeout=TIMEOUT_S)
     for epoch in range(2):
-        record.output(f"epoch_{epoch}", torch.cat([batch.cuda(non_blocking=True).mean((1, 2, 3)) for batch in loader]))
+        record.output(f"epoch_{epoch}",
+                      torch.cat([batch.cuda(non_blocking=True).mean((1, 2, 3))
+                                 for batch in loader]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Training with PyTorch: autograd, optimizers, mixed precision, gradient checkpoints, a captured training step."""
+"""Training with PyTorch: autograd, optimizers, mixed precision, gradient checkpoints, a captured
+training step."""
 from torch_base import captured, require_determinism, seeded
 import torch
 import torch.nn.functional as F
@@ -10,8 +11,10 @@ STEPS = 5
 def network(seed: int = 1) -> torch.nn.Module:
     torch.manual_seed(seed)
     return torch.nn.Sequential(
-        torch.nn.Conv2d(3, 16, 3, padding=1), torch.nn.BatchNorm2d(16), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
-        torch.nn.Conv2d(16, 32, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(32 * 8 * 8, 10)).cuda()
+        torch.nn.Conv2d(3, 16, 3, padding=1), torch.nn.BatchNorm2d(16), torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(16, 32, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten(),
+        torch.nn.Linear(32 * 8 * 8, 10)).cuda()
 
 
 def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -31,7 +34,8 @@ def train(record: Recorder, name: str, optimizer_of, steps: int = STEPS) -> None
         optimizer.step()
         losses.append(loss.detach())
     record.output(f"{name}_losses", torch.stack(losses))
-    record.output(f"{name}_weights", torch.cat([weight.detach().flatten() for weight in model.parameters()]))
+    record.output(f"{name}_weights",
+                  torch.cat([weight.detach().flatten() for weight in model.parameters()]))
 
 
 @section
@@ -81,7 +85,8 @@ def second_derivatives(record: Recorder) -> None:
     model = network()
     images, labels = batch(1)
     F.cross_entropy(checkpoint(model, images, use_reentrant=False), labels).backward()
-    jacobian = torch.func.vmap(torch.func.jacrev(lambda x: (x.sin() * x).cumsum(0)))(seeded(2, 4, 8))
+    jacobian = torch.func.vmap(torch.func.jacrev(lambda x: (x.sin() * x).cumsum(0)))(seeded(2, 4,
+                                                                                            8))
     record.outputs(first=first, second=second, checkpointed=model[0].weight.grad, jacobian=jacobian)
 
 

@@ -10,7 +10,9 @@ from recorder import Recorder, main, section
 def add_kernel(left, right, out, count, BLOCK: tl.constexpr):
     offsets = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = offsets < count
-    tl.store(out + offsets, tl.load(left + offsets, mask=inside) + tl.load(right + offsets, mask=inside), mask=inside)
+    tl.store(out + offsets,
+             tl.load(left + offsets, mask=inside) + tl.load(right + offsets, mask=inside),
+             mask=inside)
 
 
 @triton.jit
@@ -19,7 +21,8 @@ def softmax_kernel(values, out, columns, BLOCK: tl.constexpr):
     inside = offsets < columns
     row = tl.load(values + tl.program_id(0) * columns + offsets, mask=inside, other=-float("inf"))
     powers = tl.exp(row - tl.max(row, axis=0))
-    tl.store(out + tl.program_id(0) * columns + offsets, powers / tl.sum(powers, axis=0), mask=inside)
+    tl.store(out + tl.program_id(0) * columns + offsets, powers / tl.sum(powers, axis=0),
+             mask=inside)
 
 
 @triton.jit
@@ -73,10 +76,12 @@ def product(record: Recorder) -> None:
 @section
 def atomics(record: Recorder) -> None:
     """Triton: a histogram by atomic additions"""
-    values = torch.randint(0, 32, (100000,), generator=torch.Generator().manual_seed(1), dtype=torch.int32).cuda()
+    values = torch.randint(0, 32, (100000,), generator=torch.Generator().manual_seed(1),
+                           dtype=torch.int32).cuda()
     counts = torch.zeros(32, dtype=torch.int32, device="cuda")
     count_kernel[(triton.cdiv(100000, 256),)](values, counts, 100000, BLOCK=256)
-    record.outputs(counts=counts, right=torch.equal(counts.long(), torch.bincount(values, minlength=32)))
+    record.outputs(counts=counts,
+                   right=torch.equal(counts.long(), torch.bincount(values, minlength=32)))
 
 
 @section
