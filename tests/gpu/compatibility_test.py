@@ -22,10 +22,12 @@ sys.path[0:0] = FOLDERS
 
 import document  # noqa: E402
 import outputs  # noqa: E402
+import place  # noqa: E402
 import programs_list  # noqa: E402
 import recorder  # noqa: E402
 import request_loop  # noqa: E402
 import runner  # noqa: E402
+import watch  # noqa: E402
 
 COMPAT = os.path.join(ROOT, "scripts", "compat.py")
 options = argparse.Namespace(build=None, driver=None)
@@ -167,6 +169,103 @@ class Rows(unittest.TestCase):
     def test_chosen_values_are_those_of_the_last_line_of_json(self):
         text = 'words\n{"tokens": [1], "seconds": 2}\n{"tokens": [3], "seconds": 4}\nmore'
         self.assertEqual(runner._chosen_values(text, ("tokens", "other")), {"tokens": [3]})
+
+
+class FakeMachine(place.Place):
+    """What runs through Paella runs as what runs natively does, but knows that it is."""
+
+    is_simulated = True
+    sees_clients = True
+
+    def start_paella(self, arguments, tenant=None, settings=None):
+        return self.start_native(arguments, (settings or {}) | {"THROUGH_PAELLA": "1"})
+
+    def native_settings(self):
+        return {}
+
+    def saw_client(self, tenant):
+        return self.sees_clients
+
+    def status(self):
+        return {}
+
+
+PROGRAM = """
+import os, sys
+sys.path.insert(0, {programs!r})
+from recorder import main, section
+through_paella = "THROUGH_PAELLA" in os.environ
+
+@section
+def same(record):
+    record.output("value", 3)
+
+@section
+def other(record):
+    record.output("value", 4 if through_paella else 3)
+
+@section
+def fails(record):
+    if through_paella:
+        raise ValueError("only through Paella")
+    record.output("value", 3)
+
+@section
+def fails_natively(record):
+    raise ValueError("in both")
+
+@section
+def unsteady(record):
+    record.output("value", os.getpid())
+
+@section
+def crashes(record):
+    record.output("value", 3)
+    if through_paella:
+        os.abort()
+
+@section
+def lacks(record):
+    import a_package_that_nobody_has
+
+main()
+"""
+
+
+class Runs(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = os.path.join(folder.name, "program.py")
+        with open(self.file, "w", encoding="utf-8") as file:
+            file.write(PROGRAM.format(programs=programs_list.PROGRAMS))
+        self.machine = FakeMachine(folder.name, None, "fifo", folder.name, folder.name, 120)
+        self.addCleanup(self.machine.close)
+        self.runner = runner.Runner(self.machine, watch.Watch(self.machine), folder.name)
+
+    def outcomes(self, *sections):
+        rows = self.runner.run(programs_list.Program("Family", self.file), list(sections))
+        return {row.name: row for row in rows}
+
+    def test_each_section_is_judged_by_itself(self):
+        rows = self.outcomes("same", "other", "fails", "fails_natively", "lacks", "unsteady")
+        self.assertEqual({name: row.outcome for name, row in rows.items()},
+                         {"same": "passed", "other": "failed", "fails": "failed",
+                          "fails_natively": "fails natively", "lacks": "not installed",
+                          "unsteady": "failed"})
+        self.assertEqual(rows["other"].note, "value: natively 3, through Paella 4")
+        self.assertEqual(rows["fails"].note, "ValueError: only through Paella")
+        self.assertEqual(rows["lacks"].note, "a_package_that_nobody_has")
+        self.assertFalse(rows["unsteady"].repeatable)
+
+    def test_a_crash_fails_its_section_and_those_that_would_have_followed(self):
+        rows = self.outcomes("same", "crashes", "other")
+        self.assertEqual([row.outcome for row in rows.values()], ["passed", "failed", "failed"])
+        self.assertIn("signal 6", rows["crashes"].note)
+
+    def test_a_program_that_ran_natively_after_all_fails(self):
+        self.machine.sees_clients = False
+        self.assertIn("saw no client", self.outcomes("same")["same"].note)
 
 
 def row(name, **values):

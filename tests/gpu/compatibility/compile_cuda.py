@@ -7,8 +7,8 @@ COMPILE_TIMEOUT_S = 120
 USUAL_NVCC = "/usr/local/cuda/bin/nvcc"
 
 
-class CannotCompile(Exception):
-    """`missing`: what the machine lacks, or None if the program is at fault."""
+class CannotStart(Exception):
+    """A program that cannot be run. `missing`: what lacks, or None if the program is at fault."""
 
     def __init__(self, text: str, missing: str | None = None):
         super().__init__(text)
@@ -23,7 +23,7 @@ def compile_cuda(source: str, libraries: tuple[str, ...], folder: str) -> str:
     """The program's path."""
     nvcc = find_nvcc()
     if nvcc is None:
-        raise CannotCompile("there is no nvcc", missing="nvcc")
+        raise CannotStart("there is no nvcc", missing="nvcc")
     program = os.path.join(folder, os.path.splitext(os.path.basename(source))[0])
     toolkit = os.path.dirname(os.path.dirname(os.path.realpath(nvcc)))
     command = [nvcc, "-O2", "-std=c++17", "-arch=native", "-o", program, source]
@@ -33,10 +33,10 @@ def compile_cuda(source: str, libraries: tuple[str, ...], folder: str) -> str:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S,
                               check=False)
     except subprocess.TimeoutExpired:
-        raise CannotCompile(f"nvcc takes more than {COMPILE_TIMEOUT_S} s") from None
+        raise CannotStart(f"nvcc takes more than {COMPILE_TIMEOUT_S} s") from None
     if done.returncode != 0:
         lines = (done.stderr + done.stdout).strip().splitlines() or ["nvcc says nothing"]
         lacks = next((line for line in lines if "No such file" in line or "cannot find -l" in line),
                      None)
-        raise CannotCompile(lacks or lines[0], missing=lacks)
+        raise CannotStart(lacks or lines[0], missing=lacks)
     return program

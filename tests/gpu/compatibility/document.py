@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from compile_cuda import find_nvcc
+from programs_list import ROOT
 from runner import FAILED, FAILS_NATIVELY, NOT_INSTALLED, PASSED, Row
 
 PACKAGES = ("torch", "torchvision", "transformers", "timm", "triton", "cupy-cuda13x", "jax",
@@ -125,7 +126,7 @@ def _line(row: dict) -> str:
 
 def short(text: str) -> str:
     """On one line, and no longer than a cell of a table should be."""
-    line = " ".join(text.split())
+    line = " ".join(text.replace(ROOT + os.sep, "").split())
     return line if len(line) <= NOTE_CHARACTERS else line[:NOTE_CHARACTERS - 3] + "..."
 
 

@@ -20,8 +20,9 @@ from watch import Watch
 
 TABLE = os.path.join(ROOT, "examples", "COMPATIBILITY.md")
 DESCRIPTION = """Runs programs of many frameworks twice natively and once through Paella, and
-compares every output bit for bit. Exit status: 0 nothing failed, 1 a row failed, 2 a wrong command line or
-no daemon. A row whose package is not installed, or that fails natively already, fails nothing."""
+compares every output bit for bit. Exit status: 0 nothing failed, 1 a row failed, 2 a wrong command
+line or no daemon. A row whose package is not installed, or that fails natively already, fails
+nothing."""
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -33,9 +33,8 @@ class Program:
     alone: bool = False  # it disturbs others, or would be disturbed
 
     def path(self) -> str:
-        return os.path.join(ROOT, "examples",
-                            self.file) if self.kind == "example" else os.path.join(PROGRAMS,
-                                                                                   self.file)
+        folder = os.path.join(ROOT, "examples") if self.kind == "example" else PROGRAMS
+        return os.path.join(folder, self.file)
 
     def rows(self) -> dict[str, str]:
         """What each row shows, by its section's name."""

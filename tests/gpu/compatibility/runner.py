@@ -9,7 +9,7 @@ import shutil
 import sys
 
 import outputs
-from compile_cuda import CannotCompile, compile_cuda
+from compile_cuda import CannotStart, compile_cuda
 from programs_list import Program
 from report import CheckFailed
 
@@ -65,8 +65,8 @@ class Run:
 
     def ended_badly(self) -> bool:
         """Every section came to its end, and the process then did not end well."""
-        return all(section.ended
-                   for section in self.sections.values()) and self.process.returncode != 0
+        whole = all(section.ended for section in self.sections.values())
+        return whole and self.process.returncode != 0
 
     def missing(self, section: str) -> str | None:
         """The package that the machine lacks."""
@@ -93,27 +93,32 @@ class Runner:
         try:
             command = self._command(program)
             natives = [self._once(program, command, sections, "native", False) for _ in range(2)]
-            if all(run.failure(name) is not None for run in natives[:1] for name in sections):
-                paella = None  # there is nothing to compare with
-            else:
+            paella = None
+            if any(natives[0].failure(name) is None for name in sections):  # else nothing compares
                 paella = self._once(program, command, sections, "paella", True)
-        except CannotCompile as error:
-            return [dataclasses.replace(row,
-                                        outcome=NOT_INSTALLED if error.missing else FAILS_NATIVELY,
-                                        note=f"{error}") for row in rows]
-        except CheckFailed as error:
-            return [dataclasses.replace(row, note=str(error)) for row in rows]
-        for row in rows:
-            self._judge(row, natives, paella)
+            for row in rows:
+                self._judge(row, natives, paella)
+        except CannotStart as error:
+            outcome = NOT_INSTALLED if error.missing else FAILS_NATIVELY
+            return [dataclasses.replace(row, outcome=outcome, note=str(error)) for row in rows]
+        except Exception as error:  # a mistake of ours fails these rows, and the others are run
+            kind = "" if isinstance(error, CheckFailed) else f"{type(error).__name__}: "
+            return [dataclasses.replace(row, outcome=FAILED, note=f"{kind}{error}") for row in rows]
         return rows
 
     def _command(self, program: Program) -> list[str]:
         if program.kind == "binary":
-            return [self._machine.program(program.file), *program.arguments]
+            return [self._binary(program.file), *program.arguments]
         if program.kind == "cuda":
             return [compile_cuda(program.path(), program.libraries, self._folder),
                     *program.arguments]
         return [sys.executable, program.path(), *program.arguments]
+
+    def _binary(self, name: str) -> str:
+        try:
+            return self._machine.program(name)
+        except CheckFailed as error:  # an installation has no examples
+            raise CannotStart(str(error), missing=name) from error
 
     def _once(self, program: Program, command: list[str], sections: list[str], place: str,
               through_paella: bool) -> Run:
@@ -126,8 +131,10 @@ class Runner:
             command = [*command, "--out", record, *sections]
         elif program.kind == "cuda":
             command = [*command, record]
-        start = self._machine.start_paella if through_paella else self._machine.start_native
-        process = start(command, name, settings) if through_paella else start(command, settings)
+        if through_paella:
+            process = self._machine.start_paella(command, name, settings)
+        else:
+            process = self._machine.start_native(command, settings)
         self._watch.register(process.pid, name, through_paella)
         timed_out = not process.wait(self._machine.within_limit(program.timeout_s))
         process.kill_group()  # what it started ends with it
@@ -136,16 +143,16 @@ class Runner:
 
     def _judge(self, row: Row, natives: list[Run], paella: Run | None) -> None:
         first, second = natives
-        row.native_s, row.native_mib = round(second.process.seconds,
-                                             1), self._watch.peak_mib[first.name]
+        row.native_s = round(second.process.seconds, 1)
+        row.native_mib = self._watch.peak_mib[first.name]
         missing = first.missing(row.name)
         failure = first.failure(row.name) or second.failure(row.name)
         if failure is not None:
             row.outcome = NOT_INSTALLED if missing else FAILS_NATIVELY
             row.note = missing or failure
             return
-        row.paella_s, row.paella_mib = round(paella.process.seconds,
-                                             1), self._watch.peak_mib[paella.name]
+        row.paella_s = round(paella.process.seconds, 1)
+        row.paella_mib = self._watch.peak_mib[paella.name]
         row.unsupported = unsupported_functions(self._machine.client_log(paella.name))
         row.contexts = len(self._watch.contexts[paella.name])
         reasons = self._reasons(row, natives, paella)
@@ -185,8 +192,8 @@ def _settings(caches: str) -> dict[str, str]:
                        "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
 
 
-def _recorded(program: Program, process, record: str, sections: list[str]) -> dict[str,
-                                                                                   outputs.Section]:
+def _recorded(program: Program, process, record: str,
+              sections: list[str]) -> dict[str, outputs.Section]:
     if program.kind in ("python", "cuda"):
         if not os.path.exists(record):
             return {}
@@ -196,8 +203,9 @@ def _recorded(program: Program, process, record: str, sections: list[str]) -> di
         return outputs.read(content)
     if process.returncode != 0:
         return {}
-    answers = {"stdout": process.stdout} if not program.keys else _chosen_values(process.stdout,
-                                                                                 program.keys)
+    answers = {"stdout": process.stdout}
+    if program.keys:
+        answers = _chosen_values(process.stdout, program.keys)
     found = {name: outputs.Output("json", (), json.dumps(value).encode())
              for name, value in answers.items()}
     return {sections[0]: outputs.Section(found, ended=True)}
