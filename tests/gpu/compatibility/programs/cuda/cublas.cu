@@ -12,8 +12,8 @@ void Products(Record& record, cublasHandle_t handle) {
   const float one = 1, zero = 0;
   OnGpu<float> left(Seeded<float>(1, kRows * kInner)), right(Seeded<float>(2, kInner * kColumns));
   OnGpu<float> product(kRows * kColumns);
-  CHECK(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, kRows, kColumns, kInner, &one, left.get(), kRows, right.get(), kInner,
-                    &zero, product.get(), kRows));
+  CHECK(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, kRows, kColumns, kInner, &one, left.get(), kRows,
+                    right.get(), kInner, &zero, product.get(), kRows));
   record.Output("single", product.Read());
 
   const double one_double = 1, zero_double = 0;
@@ -23,8 +23,8 @@ void Products(Record& record, cublasHandle_t handle) {
                     right_double.get(), kInner, &zero_double, product_double.get(), kRows));
   record.Output("double", product_double.Read());
 
-  CHECK(cublasSgemmStridedBatched(handle, CUBLAS_OP_N, CUBLAS_OP_N, 50, 30, 40, &one, left.get(), 50, 2000, right.get(), 40,
-                                  1200, &zero, product.get(), 50, 1500, 10));
+  CHECK(cublasSgemmStridedBatched(handle, CUBLAS_OP_N, CUBLAS_OP_N, 50, 30, 40, &one, left.get(), 50, 2000,
+                                  right.get(), 40, 1200, &zero, product.get(), 50, 1500, 10));
   record.Output("batched", product.Read());
 }
 
@@ -37,8 +37,8 @@ void VectorsAndSolver(Record& record, cublasHandle_t handle) {
   CHECK(cublasSnrm2(handle, 5000, values.get(), 1, &norm));
   record.Output("dot_and_norm", std::vector<float>{dot, norm});
   OnGpu<double> matrix(HeavyDiagonal<double>(7, kSize, false)), right(Seeded<double>(8, kSize * 3));
-  CHECK(cublasDtrsm(handle, CUBLAS_SIDE_LEFT, CUBLAS_FILL_MODE_LOWER, CUBLAS_OP_N, CUBLAS_DIAG_NON_UNIT, kSize, 3, &one,
-                    matrix.get(), kSize, right.get(), kSize));
+  CHECK(cublasDtrsm(handle, CUBLAS_SIDE_LEFT, CUBLAS_FILL_MODE_LOWER, CUBLAS_OP_N, CUBLAS_DIAG_NON_UNIT, kSize, 3,
+                    &one, matrix.get(), kSize, right.get(), kSize));
   record.Output("triangular", right.Read());
 }
 
@@ -54,7 +54,8 @@ void FusedBias(Record& record) {
   CHECK(cublasLtCreate(&handle));
   CHECK(cublasLtMatmulDescCreate(&operation, CUBLAS_COMPUTE_32F, CUDA_R_32F));
   CHECK(cublasLtMatmulDescSetAttribute(operation, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue));
-  CHECK(cublasLtMatmulDescSetAttribute(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias_address, sizeof bias_address));
+  CHECK(cublasLtMatmulDescSetAttribute(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias_address,
+                                       sizeof bias_address));
   CHECK(cublasLtMatrixLayoutCreate(&left_layout, CUDA_R_32F, kRows, kInner, kRows));
   CHECK(cublasLtMatrixLayoutCreate(&right_layout, CUDA_R_32F, kInner, kColumns, kInner));
   CHECK(cublasLtMatrixLayoutCreate(&out_layout, CUDA_R_32F, kRows, kColumns, kRows));

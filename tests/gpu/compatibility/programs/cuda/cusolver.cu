@@ -15,7 +15,8 @@ void Cholesky(Record& record, cusolverDnHandle_t handle) {
   OnGpu<int> info(1);
   CHECK(cusolverDnDpotrf_bufferSize(handle, CUBLAS_FILL_MODE_LOWER, kSize, matrix.get(), kSize, &work_count));
   OnGpu<double> work(work_count);
-  CHECK(cusolverDnDpotrf(handle, CUBLAS_FILL_MODE_LOWER, kSize, matrix.get(), kSize, work.get(), work_count, info.get()));
+  CHECK(cusolverDnDpotrf(handle, CUBLAS_FILL_MODE_LOWER, kSize, matrix.get(), kSize, work.get(), work_count,
+                         info.get()));
   ExpectSuccess(info);
   record.Output("cholesky", matrix.Read());
 }
@@ -28,7 +29,8 @@ void LuAndSolve(Record& record, cusolverDnHandle_t handle) {
   OnGpu<double> work(work_count);
   CHECK(cusolverDnDgetrf(handle, kSize, kSize, matrix.get(), kSize, work.get(), pivots.get(), info.get()));
   ExpectSuccess(info);
-  CHECK(cusolverDnDgetrs(handle, CUBLAS_OP_N, kSize, 4, matrix.get(), kSize, pivots.get(), right.get(), kSize, info.get()));
+  CHECK(cusolverDnDgetrs(handle, CUBLAS_OP_N, kSize, 4, matrix.get(), kSize, pivots.get(), right.get(), kSize,
+                         info.get()));
   ExpectSuccess(info);
   record.Output("lu", matrix.Read());
   record.Output("pivots", pivots.Read());
@@ -41,7 +43,8 @@ void Qr(Record& record, cusolverDnHandle_t handle) {
   OnGpu<int> info(1);
   CHECK(cusolverDnSgeqrf_bufferSize(handle, kSize, kSize, matrix.get(), kSize, &work_count));
   OnGpu<float> work(work_count);
-  CHECK(cusolverDnSgeqrf(handle, kSize, kSize, matrix.get(), kSize, factors.get(), work.get(), work_count, info.get()));
+  CHECK(cusolverDnSgeqrf(handle, kSize, kSize, matrix.get(), kSize, factors.get(), work.get(), work_count,
+                         info.get()));
   ExpectSuccess(info);
   record.Output("qr", matrix.Read());
 }
@@ -50,11 +53,11 @@ void Eigenvalues(Record& record, cusolverDnHandle_t handle) {
   int work_count = 0;
   OnGpu<double> matrix(HeavyDiagonal<double>(5, kSize, true)), values(kSize);
   OnGpu<int> info(1);
-  CHECK(cusolverDnDsyevd_bufferSize(handle, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, kSize, matrix.get(), kSize,
-                                    values.get(), &work_count));
+  CHECK(cusolverDnDsyevd_bufferSize(handle, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, kSize, matrix.get(),
+                                    kSize, values.get(), &work_count));
   OnGpu<double> work(work_count);
-  CHECK(cusolverDnDsyevd(handle, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, kSize, matrix.get(), kSize, values.get(),
-                         work.get(), work_count, info.get()));
+  CHECK(cusolverDnDsyevd(handle, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, kSize, matrix.get(), kSize,
+                         values.get(), work.get(), work_count, info.get()));
   ExpectSuccess(info);
   record.Output("eigenvalues", values.Read());
   record.Output("eigenvectors", matrix.Read());
@@ -66,8 +69,8 @@ void SingularValues(Record& record, cusolverDnHandle_t handle) {
   OnGpu<int> info(1);
   CHECK(cusolverDnDgesvd_bufferSize(handle, kSize, kSize, &work_count));
   OnGpu<double> work(work_count);
-  CHECK(cusolverDnDgesvd(handle, 'A', 'A', kSize, kSize, matrix.get(), kSize, values.get(), left.get(), kSize, right.get(),
-                         kSize, work.get(), work_count, nullptr, info.get()));
+  CHECK(cusolverDnDgesvd(handle, 'A', 'A', kSize, kSize, matrix.get(), kSize, values.get(), left.get(), kSize,
+                         right.get(), kSize, work.get(), work_count, nullptr, info.get()));
   ExpectSuccess(info);
   record.Output("singular_values", values.Read());
 }

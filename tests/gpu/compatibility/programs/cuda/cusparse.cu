@@ -54,7 +54,8 @@ void WithMatrix(Record& record, cusparseHandle_t handle, cusparseSpMatDescr_t ma
   OnGpu<float> in(Seeded<float>(3, kColumns * kWidth)), out(kRows * kWidth);
   CHECK(cusparseCreateDnMat(&in_description, kColumns, kWidth, kWidth, in.get(), CUDA_R_32F, CUSPARSE_ORDER_ROW));
   CHECK(cusparseCreateDnMat(&out_description, kRows, kWidth, kWidth, out.get(), CUDA_R_32F, CUSPARSE_ORDER_ROW));
-  CHECK(cusparseSpMM_bufferSize(handle, CUSPARSE_OPERATION_NON_TRANSPOSE, CUSPARSE_OPERATION_NON_TRANSPOSE, &one, matrix,
+  CHECK(cusparseSpMM_bufferSize(handle, CUSPARSE_OPERATION_NON_TRANSPOSE, CUSPARSE_OPERATION_NON_TRANSPOSE, &one,
+                                matrix,
                                 in_description, &zero, out_description, CUDA_R_32F, CUSPARSE_SPMM_CSR_ALG3, &bytes));
   OnGpu<char> buffer(bytes + 1);
   CHECK(cusparseSpMM(handle, CUSPARSE_OPERATION_NON_TRANSPOSE, CUSPARSE_OPERATION_NON_TRANSPOSE, &one, matrix,
@@ -75,8 +76,8 @@ int main(int argc, char** argv) {
   OnGpu<float> values(csr.values);
   CHECK(cusparseCreate(&handle));
   CHECK(cusparseCreateCsr(&matrix, kRows, kColumns, static_cast<std::int64_t>(csr.values.size()), offsets.get(),
-                          columns.get(), values.get(), CUSPARSE_INDEX_32I, CUSPARSE_INDEX_32I, CUSPARSE_INDEX_BASE_ZERO,
-                          CUDA_R_32F));
+                          columns.get(), values.get(), CUSPARSE_INDEX_32I, CUSPARSE_INDEX_32I,
+                          CUSPARSE_INDEX_BASE_ZERO, CUDA_R_32F));
   WithVector(record, handle, matrix);
   WithMatrix(record, handle, matrix);
   CHECK(cusparseDestroySpMat(matrix));

@@ -14,13 +14,13 @@
 #include <vector>
 
 // Of the runtime and of every library: 0 is success for all of them.
-#define CHECK(call)                                                                        \
-  do {                                                                                     \
-    const auto status_of_call = (call);                                                    \
-    if (static_cast<int>(status_of_call) != 0) {                                           \
-      std::fprintf(stderr, "%s:%d: %s: %d\n", __FILE__, __LINE__, #call, static_cast<int>(status_of_call)); \
-      std::exit(2);                                                                        \
-    }                                                                                      \
+#define CHECK(call)                                                                               \
+  do {                                                                                            \
+    const int status_of_call = static_cast<int>(call);                                            \
+    if (status_of_call != 0) {                                                                    \
+      std::fprintf(stderr, "%s:%d: %s: %d\n", __FILE__, __LINE__, #call, status_of_call);         \
+      std::exit(2);                                                                               \
+    }                                                                                             \
   } while (false)
 
 class Record {
@@ -42,8 +42,8 @@ class Record {
 
   template <typename T>
   void Output(const char* name, const std::vector<T>& values) {
-    std::fprintf(file_, "{\"output\": \"%s/%s\", \"dtype\": \"%s\", \"shape\": [%zu], \"bytes\": %zu}\n", section_.c_str(),
-                 name, TypeName<T>(), values.size(), values.size() * sizeof(T));
+    std::fprintf(file_, "{\"output\": \"%s/%s\", \"dtype\": \"%s\", \"shape\": [%zu], \"bytes\": %zu}\n",
+                 section_.c_str(), name, TypeName<T>(), values.size(), values.size() * sizeof(T));
     std::fwrite(values.data(), sizeof(T), values.size(), file_);
     std::fflush(file_);
   }
@@ -100,7 +100,9 @@ template <typename T>
 std::vector<T> HeavyDiagonal(std::uint32_t seed, int size, bool symmetric) {
   std::vector<T> matrix = Seeded<T>(seed, static_cast<std::size_t>(size) * size);
   for (int row = 0; row < size; ++row) {
-    for (int column = 0; symmetric && column < row; ++column) matrix[row * size + column] = matrix[column * size + row];
+    for (int column = 0; symmetric && column < row; ++column) {
+      matrix[row * size + column] = matrix[column * size + row];
+    }
     matrix[row * size + row] += static_cast<T>(size);
   }
   return matrix;
