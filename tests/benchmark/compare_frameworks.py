@@ -23,7 +23,7 @@ GPU_CHECK = os.path.join(os.path.dirname(HERE), "gpu", "gpu_check")
 sys.path[0:1] = [os.path.join(HERE, "frameworks"), GPU_CHECK]
 
 from asked import Worker, seconds_to_first_result  # noqa: E402
-from machine import describe_machine, gpu_memory_used_mib  # noqa: E402
+from machine import command_line, describe_machine, gpu_memory_used_mib  # noqa: E402
 from place import Place  # noqa: E402
 from ratios import Row, table  # noqa: E402
 from report import CheckFailed  # noqa: E402
@@ -41,6 +41,7 @@ WORKLOADS = {
     "workloads_jax": [("jax_loop", "a jitted product, tanh and sum, read back", 1.02)],
     "workloads_cupy": [("cupy_loop", "a product, a raw kernel and a sum, read back", 1.02)],
 }
+WHERE_RESULTS_GO = ("--json", "--table", "--logs")
 START = "start_to_first_result"
 MEMORY = "memory_of_idle_tenants"
 TENANTS = 8
@@ -77,6 +78,8 @@ class Figures:
     def __init__(self, options: argparse.Namespace):
         self._options = options
         self._machine = describe_machine(None)
+        self._command = command_line("tests/benchmark/compare_frameworks.py", sys.argv[1:],
+                                     WHERE_RESULTS_GO)
         self.rows: list[Row] = []
         self.failures = 0
 
@@ -86,12 +89,12 @@ class Figures:
         print(table([row.summary()])[-1], flush=True)
         if self._options.json:
             with open(self._options.json, "w", encoding="utf-8") as file:
-                json.dump({"machine": self._machine, "command": " ".join(sys.argv),
+                json.dump({"machine": self._machine, "command": self._command,
                            "rows": [row.summary() for row in self.rows]}, file, indent=1)
 
     def markdown(self) -> str:
         machine = ", ".join(f"{key} {value}" for key, value in self._machine.items())
-        return "\n".join([machine, "", "    " + " ".join(sys.argv), "",
+        return "\n".join([machine, "", "    " + self._command, "",
                           *table([row.summary() for row in self.rows]), ""])
 
 

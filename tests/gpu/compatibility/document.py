@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import subprocess
-import sys
 
 from compile_cuda import find_nvcc
 from programs_list import ROOT
@@ -136,7 +135,3 @@ def _refused(content: dict) -> list[str]:
     lines = ["", "Functions that were called and refused (calls of the process that called most):",
              ""]
     return lines + [f"- {entry['function']}: {entry['calls']}" for entry in content["unsupported"]]
-
-
-def command_line() -> str:
-    return " ".join(["scripts/compat.py", *sys.argv[1:]])

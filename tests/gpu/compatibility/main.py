@@ -11,13 +11,14 @@ import threading
 import time
 
 import document
-from machine import describe_machine
+from machine import command_line, describe_machine
 from place import Place
 from programs_list import ROOT, Program, chosen
 from report import CheckFailed
 from runner import FAILED, Row, Runner
 from watch import Watch
 
+WHERE_RESULTS_GO = ("--json", "--table", "--logs")
 TABLE = os.path.join(ROOT, "examples", "COMPATIBILITY.md")
 DESCRIPTION = """Runs programs of many frameworks twice natively and once through Paella, and
 compares every output bit for bit. Exit status: 0 nothing failed, 1 a row failed, 2 a wrong command
@@ -77,8 +78,8 @@ class Progress:
                 document.write_json(self._arguments.json, self.content())
 
     def content(self) -> dict:
-        return document.document(self._description, document.command_line(),
-                                 list(self._rows.values()),
+        command = command_line("scripts/compat.py", sys.argv[1:], WHERE_RESULTS_GO)
+        return document.document(self._description, command, list(self._rows.values()),
                                  self._watch.samples, self._machine.unsupported_calls(),
                                  self._machine.executor_restarts())
 

@@ -190,6 +190,16 @@ def gpu_memory_used_mib():
     return int(_query_nvidia_smi(["--query-gpu=memory.used"])[0][0])
 
 
+def command_line(program, arguments, without):
+    """How a program was started, without the options of this list, which name files and take a value."""
+    words, skip = [program], False
+    for argument in arguments:
+        if not skip and argument.split("=")[0] not in without:
+            words.append(argument)
+        skip = argument in without
+    return " ".join(words)
+
+
 def describe_machine(driver):
     if driver is not None:
         return {"gpu": "simulated"}

@@ -29,7 +29,7 @@ def elementwise(record: Recorder) -> None:
 
 @section
 def raw_kernel(record: Recorder) -> None:
-    """CuPy: RawKernel with shared memory, atomics and a structure of parameters"""
+    """CuPy: RawKernel with dynamic shared memory, and its attributes"""
     source = r"""
     extern "C" __global__ void sums(const float* values, float* out, int count) {
       extern __shared__ float part[];

@@ -1,13 +1,15 @@
 """PyTorch in several processes: spawn, fork before CUDA, CUDA tensors shared by IPC, DataLoader
 workers."""
 import queue
+import time
 
 from torch_base import seeded
 import torch
 import torch.multiprocessing as multiprocessing
 from recorder import Recorder, main, section
 
-TIMEOUT_S = 90
+TIMEOUT_S = 60
+POLL_S = 0.5
 
 
 def product(number: int) -> torch.Tensor:
@@ -26,18 +28,24 @@ def gather(record: Recorder, method: str, count: int = 2) -> None:
                for number in range(count)]
     for worker in workers:
         worker.start()
-    found = dict(take(answers) for _ in workers)
+    found = dict(take(answers, workers) for _ in workers)
     end(workers)
     for number in range(count):
         record.output(f"worker_{number}",
                       torch.frombuffer(bytearray(found[number]), dtype=torch.float32))
 
 
-def take(answers):
-    try:
-        return answers.get(timeout=TIMEOUT_S)
-    except queue.Empty:
-        raise TimeoutError("a worker does not answer") from None
+def take(answers, workers):
+    """The next answer; an error as soon as a worker has failed."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            return answers.get(timeout=POLL_S)
+        except queue.Empty:
+            ended = [worker.exitcode for worker in workers if worker.exitcode]
+            if ended:
+                raise RuntimeError(f"a worker ended with {ended[0]}") from None
+    raise TimeoutError("a worker does not answer")
 
 
 def end(workers) -> None:
@@ -80,7 +88,7 @@ def shared_tensor(record: Recorder) -> None:
     values = seeded(1, 1000)
     torch.cuda.synchronize()
     tensors.put(values)
-    take(done)
+    take(done, [worker])
     record.output("doubled", values)
     end([worker])
 
@@ -97,7 +105,7 @@ def received_tensor(record: Recorder) -> None:
     tensors, received = context.Queue(), context.Queue()
     worker = context.Process(target=make_tensor, args=(tensors, received), daemon=True)
     worker.start()
-    values = take(tensors)
+    values = take(tensors, [worker])
     record.output("values", values + 1)
     del values
     received.put(True)
