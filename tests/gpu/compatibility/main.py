@@ -112,8 +112,13 @@ def run_together(jobs: int, machine: Place, runner: Runner, progress: Progress,
 
     slowest_first = sorted(programs, key=lambda entry: -entry[0].timeout_s)
     with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
-        for done in [pool.submit(run, entry) for entry in slowest_first]:
-            done.result()
+        try:
+            for done in [pool.submit(run, entry) for entry in slowest_first]:
+                done.result()
+        except BaseException:  # somebody stops us: the threads end with the programs they wait for
+            pool.shutdown(wait=False, cancel_futures=True)
+            machine.close()
+            raise
     return again
 
 
