@@ -143,9 +143,9 @@ class ListOfPrograms(unittest.TestCase):
                                      set(programs_list.marked_functions(program.path())))
 
     def test_each_file_of_programs_is_run(self):
-        helpers = {"recorder.py", "torch_base.py"}
+        shared = {"recorder.py", "torch_base.py"}
         files = {name for name in os.listdir(programs_list.PROGRAMS)
-                 if name.endswith(".py")} - helpers
+                 if name.endswith(".py")} - shared
         self.assertEqual(files,
                          {program.file for program in programs_list.PROGRAM_LIST
                           if program.kind == "python"})

@@ -38,5 +38,6 @@ def compile_cuda(source: str, libraries: tuple[str, ...], folder: str) -> str:
         lines = (done.stderr + done.stdout).strip().splitlines() or ["nvcc says nothing"]
         lacks = next((line for line in lines if "No such file" in line or "cannot find -l" in line),
                      None)
-        raise CannotStart(lacks or lines[0], missing=lacks)
+        wrong = next((line for line in lines if "error" in line), lines[0])
+        raise CannotStart(lacks or wrong, missing=lacks)
     return program
