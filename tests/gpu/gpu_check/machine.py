@@ -22,14 +22,14 @@ TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 
 
 class Machine:
-    def __init__(self, build, driver, policy, folder, log_folder):
+    def __init__(self, build, driver, policy, folder, log_folder, limit_s=GROUP_LIMIT_S):
         self.build = os.path.abspath(build)
         self.driver = driver  # of the simulated GPU; None: this machine's own
         self._policy = policy
         self._folder = folder  # private, short lived, with a short path: sockets lie in it
         self._log_folder = log_folder
         self.results_folder = os.path.dirname(os.path.dirname(log_folder))
-        self._deadline = time.monotonic() + GROUP_LIMIT_S
+        self._deadline = time.monotonic() + limit_s
         self._processes = []
         self._paellad = None
         self._clients = 0
@@ -44,6 +44,9 @@ class Machine:
         path = os.path.join(self.build, "bin", name)
         expect(os.access(path, os.X_OK), f"{path} is not there: see scripts/stage_gpu_build.sh")
         return path
+
+    def library(self):
+        return os.path.join(self.build, "lib", "paella", "libpaella.so")
 
     def python(self, script, *arguments):
         return [sys.executable, os.path.join(TESTS, "gpu", "programs", script), *arguments]
@@ -67,17 +70,20 @@ class Machine:
         return {"LD_LIBRARY_PATH": os.path.dirname(os.path.abspath(self.driver))} if self.is_simulated else {}
 
     def paella_settings(self):
-        return {"LD_PRELOAD": os.path.join(self.build, "lib", "paella", "libpaella.so"), "PAELLA_SOCKET": self._socket}
+        return {"LD_PRELOAD": self.library(), "PAELLA_SOCKET": self._socket}
 
-    def start_native(self, arguments):
-        return self._start(arguments, _own_environment() | self.native_settings())
+    def start_native(self, arguments, settings=None):
+        return self._start(arguments, _own_environment() | (settings or {}) | self.native_settings())
 
-    def start_paella(self, arguments, tenant=None):
+    def start_paella(self, arguments, tenant=None, settings=None):
         tenant = tenant or self._next_tenant(arguments)
-        environment = _own_environment() | self.paella_settings()
+        environment = _own_environment() | (settings or {}) | self.paella_settings()
         environment["PAELLA_TENANT"] = tenant
-        environment["PAELLA_LOG"] = os.path.join(self._log_folder, f"client-{tenant}.log")
+        environment["PAELLA_LOG"] = self.client_log(tenant)
         return self._start(arguments, environment)
+
+    def client_log(self, tenant):
+        return os.path.join(self._log_folder, f"client-{tenant}.log")
 
     def _next_tenant(self, arguments):
         self._clients += 1
@@ -182,6 +188,16 @@ def gpu_processes():
 
 def gpu_memory_used_mib():
     return int(_query_nvidia_smi(["--query-gpu=memory.used"])[0][0])
+
+
+def command_line(program, arguments, without):
+    """How a program was started, without the options of this list, which name files and take a value."""
+    words, skip = [program], False
+    for argument in arguments:
+        if not skip and argument.split("=")[0] not in without:
+            words.append(argument)
+        skip = argument in without
+    return " ".join(words)
 
 
 def describe_machine(driver):

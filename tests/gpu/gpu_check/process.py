@@ -75,6 +75,12 @@ class Process:
         self._process.stdin.write(text.encode() + b"\n")
         self._process.stdin.flush()
 
+    def close_input(self):
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # it has ended with a line unread
+
     def wait(self, timeout_s):
         """Whether it ended in time; it goes on if not."""
         return wait_until(lambda: self.returncode is not None, timeout_s)
