@@ -137,6 +137,7 @@ CUresult Captures::End(Stream& stream, CUgraph& handle) {
   Capture* const capture = Of(stream);
   if (capture == nullptr) return CUDA_ERROR_ILLEGAL_STATE;
   if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != &this_thread) {
+    Abandon(*capture);  // seen on the driver: the right thread finds no capture afterwards
     return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
   }
   if (capture->origin != &stream) {
@@ -180,6 +181,14 @@ CUresult Captures::Refuse(Stream& stream) {
   if (const CUresult result = UseActive(stream, capture); result != CUDA_SUCCESS) return result;
   Invalidate(*capture);
   return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+}
+
+CUresult Captures::RefuseEvent(const Event& event) {
+  const std::lock_guard lock(graphs_.mutex());
+  if (const auto found = events_.find(&event); found != events_.end()) {
+    if (Capture* const capture = WithId(found->second.capture); capture != nullptr) Invalidate(*capture);
+  }
+  return CUDA_ERROR_CAPTURED_EVENT;
 }
 
 CUresult Captures::RecordEvent(Stream& stream, Event& event, CUevent handle, bool external) {

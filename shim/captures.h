@@ -60,6 +60,9 @@ class Captures {
   };
   CUresult Inspect(Stream& stream, Info& info);
 
+  // A question about work to an event whose last record was in a capture: it has no answer, and ends the capture.
+  CUresult RefuseEvent(const Event& event);
+
   // For calls that may not be made while somebody captures, unless the modes of thread and capture say so.
   CUresult CheckUnsafe() { return any_.load(std::memory_order_acquire) == 0 ? CUDA_SUCCESS : CheckUnsafeSlowly(); }
   // For those that wait for all streams: never during a capture.

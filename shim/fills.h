@@ -7,7 +7,8 @@
 
 namespace paella::shim {
 
-// Both of one that sets something: neither its width nor its height is 0. The shape alone, and its memory too.
+// Both of one that sets something: neither its width nor its height is 0. The shape alone, as in a capture, and
+// its memory too.
 CUresult CheckFillShape(const CUDA_MEMSET_NODE_PARAMS& fill);
 CUresult CheckFill(const Client& client, const CUDA_MEMSET_NODE_PARAMS& fill);
 ipc::Memset FillRecord(const CUDA_MEMSET_NODE_PARAMS& fill);

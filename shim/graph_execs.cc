@@ -6,7 +6,6 @@
 #include "shim/client.h"
 #include "shim/graph_plan.h"
 #include "shim/graph_work.h"
-#include "shim/unsupported.h"
 
 namespace paella::shim {
 namespace {
@@ -51,6 +50,19 @@ CUresult PostAction(Client& client, Stream& stream, const GraphAction& action) {
     }
   }
   return client.callbacks.Add(stream.number, CallbackOf(action));
+}
+
+bool MemoryIsInExecutable(const Graph& graph) {
+  return std::ranges::any_of(graph.nodes, [](const auto& node) {
+    const auto* const alloc = std::get_if<AllocWork>(&node->work);
+    return alloc != nullptr && alloc->memory->is_in_executable;
+  });
+}
+
+void SetMemoryInExecutable(const Graph& graph, bool is_in_executable) {
+  for (const auto& node : graph.nodes) {
+    if (const auto* const alloc = std::get_if<AllocWork>(&node->work)) alloc->memory->is_in_executable = is_in_executable;
+  }
 }
 
 // Compares graphs node by node, in the order in which their nodes were added, and collects what would change.
@@ -159,7 +171,9 @@ CUresult GraphExecs::Instantiate(CUgraph handle, std::uint64_t flags, CUgraphExe
     const Graph* const graph = client_.graphs.Find(handle);
     if (graph == nullptr || graph->owner != nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (graph->captured_into) return CUDA_ERROR_ILLEGAL_STATE;
+    if (MemoryIsInExecutable(*graph)) return CUDA_ERROR_NOT_SUPPORTED;
     exec->graph = client_.graphs.Clone(*graph);
+    SetMemoryInExecutable(*exec->graph, true);
     client_.user_objects.RetainAll(*exec->graph);
   }
   Index(*exec->graph, exec->nodes);
@@ -192,6 +206,7 @@ void GraphExecs::Release(GraphExec& exec) {
   const auto user_objects = std::move(exec.graph->user_objects);
   {
     const std::lock_guard lock(client_.graphs.mutex());
+    SetMemoryInExecutable(*exec.graph, false);
     client_.graphs.Destroy(exec.graph);
   }
   client_.user_objects.ReleaseAll(user_objects);

@@ -29,6 +29,8 @@ class GraphMemory {
   std::uint64_t address() const { return address_; }
   std::uint64_t size_bytes() const { return size_bytes_; }
 
+  bool is_in_executable = false;  // at most one at a time; under the mutex of Graphs
+
  private:
   friend class GraphMemories;
 

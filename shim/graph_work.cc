@@ -87,7 +87,7 @@ KernelWork DescribeKernel(const Kernel& kernel, const LaunchShape& shape, std::s
 CUresult ReadKernelWork(Client& client, const CUDA_KERNEL_NODE_PARAMS& parameters, KernelWork& work) {
   const void* const handle = parameters.func != nullptr ? static_cast<const void*>(parameters.func) : parameters.kern;
   Kernel* const kernel = client.libraries.FindKernel(handle);
-  if (kernel == nullptr) return handle == nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_INVALID_HANDLE;
+  if (kernel == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   const LaunchShape shape{{parameters.gridDimX, parameters.gridDimY, parameters.gridDimZ},
                           {parameters.blockDimX, parameters.blockDimY, parameters.blockDimZ},
                           parameters.sharedMemBytes};
@@ -106,9 +106,9 @@ CUresult ReadCopyWork(Client& client, const CUDA_MEMCPY3D& parameters, CopyWork&
   return CUDA_SUCCESS;
 }
 
-CUresult ReadFillWork(const CUDA_MEMSET_NODE_PARAMS& parameters, FillWork& work) {
+CUresult ReadFillWork(Client& client, const CUDA_MEMSET_NODE_PARAMS& parameters, FillWork& work) {
   if (parameters.width == 0 || parameters.height == 0) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult result = CheckFillShape(parameters); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = CheckFill(client, parameters); result != CUDA_SUCCESS) return result;
   work.description = parameters;
   return CUDA_SUCCESS;
 }

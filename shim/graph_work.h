@@ -18,7 +18,7 @@ KernelWork DescribeKernel(const Kernel& kernel, const LaunchShape& shape, std::s
 // Attributes of a kernel stay what they are in `work`.
 CUresult ReadKernelWork(Client& client, const CUDA_KERNEL_NODE_PARAMS& parameters, KernelWork& work);
 CUresult ReadCopyWork(Client& client, const CUDA_MEMCPY3D& parameters, CopyWork& work);
-CUresult ReadFillWork(const CUDA_MEMSET_NODE_PARAMS& parameters, FillWork& work);
+CUresult ReadFillWork(Client& client, const CUDA_MEMSET_NODE_PARAMS& parameters, FillWork& work);
 // Allocates: the node's address is there at once.
 CUresult ReadAllocWork(Client& client, const CUDA_MEM_ALLOC_NODE_PARAMS& parameters, AllocWork& work);
 CUDA_MEM_ALLOC_NODE_PARAMS GraphMemoryOfSize(std::size_t size_bytes);

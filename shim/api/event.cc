@@ -22,7 +22,7 @@ CUresult DestroyEvent(CUevent handle) {
 // An event whose last record was in a capture says nothing of work.
 CUresult EnterRecorded(Client*& client, CUevent handle, Event*& event) {
   if (const CUresult result = EnterEvent(client, handle, event); result != CUDA_SUCCESS) return result;
-  if (event->capture.load(std::memory_order_acquire) != 0) [[unlikely]] return CUDA_ERROR_CAPTURED_EVENT;
+  if (event->capture.load(std::memory_order_acquire) != 0) [[unlikely]] return client->captures.RefuseEvent(*event);
   return CUDA_SUCCESS;
 }
 

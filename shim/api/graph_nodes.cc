@@ -99,8 +99,8 @@ auto ReadCopy(const CUDA_MEMCPY3D* parameters) {
 }
 
 auto ReadFill(const CUDA_MEMSET_NODE_PARAMS* parameters) {
-  return [parameters](Client&, FillWork& work) {
-    return parameters == nullptr ? CUDA_ERROR_INVALID_VALUE : ReadFillWork(*parameters, work);
+  return [parameters](Client& client, FillWork& work) {
+    return parameters == nullptr ? CUDA_ERROR_INVALID_VALUE : ReadFillWork(client, *parameters, work);
   };
 }
 
