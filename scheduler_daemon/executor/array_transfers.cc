@@ -66,6 +66,8 @@ TransferVerdict ReadArrayCopy(const ipc::CopyArray& copy, const ClientObjects& o
           copy.destination_pitch_bytes, copy.destination_slice_bytes, RangeUse::kWrite};
   Side from{copy.source_kind, copy.source, copy.source_x_bytes, copy.source_y, copy.source_z,
             copy.source_pitch_bytes, copy.source_slice_bytes, RangeUse::kRead};
+  const auto array = static_cast<std::uint32_t>(ipc::CopySideKind::kArray);
+  if (to.kind != array && from.kind != array) return TransferVerdict::kFormless;
   const TransferVerdict to_verdict = ReadSide(to, box, objects, staging);
   const TransferVerdict from_verdict = ReadSide(from, box, objects, staging);
   if (to_verdict == TransferVerdict::kFormless || from_verdict == TransferVerdict::kFormless) {
@@ -73,7 +75,6 @@ TransferVerdict ReadArrayCopy(const ipc::CopyArray& copy, const ClientObjects& o
   }
   if (to_verdict != TransferVerdict::kGood) return to_verdict;
   if (from_verdict != TransferVerdict::kGood) return from_verdict;
-  if (to.array == nullptr && from.array == nullptr) return TransferVerdict::kFormless;
   described = {};
   described.dstMemoryType = to.type;
   described.dstArray = to.array;

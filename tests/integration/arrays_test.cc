@@ -1,5 +1,8 @@
 // Arrays, textures and surfaces from end to end, and what clients by hand make of them.
+#include <cuda.h>
 #include <signal.h>
+
+#include <functional>
 
 #include "tests/integration/rogue_client.h"
 #include "tests/integration/support.h"
@@ -12,7 +15,10 @@ constexpr std::uint64_t kMiB = 1 << 20;
 // Memory of the GPU is full of what somebody might have left there.
 class Arrays : public DaemonTest, public testing::WithParamInterface<const char*> {
  protected:
-  void SetUp() override { StartDaemon({.environment = {{"PAELLA_SIMULATED_GPU_NEW_MEMORY_BYTE", "165"}}}); }
+  void SetUp() override {
+    StartDaemon({.environment = {{"PAELLA_SIMULATED_GPU_MEMORY_MIB", "256"},
+                                 {"PAELLA_SIMULATED_GPU_NEW_MEMORY_BYTE", "165"}}});
+  }
 };
 
 TEST_P(Arrays, AreWhatTheirProgramExpects) {
@@ -58,6 +64,11 @@ class RoguePainter : public DaemonTest {
     const auto memory = rogue_->Ask(allocate);
     ASSERT_TRUE(memory);
     memory_ = memory->address;
+  }
+
+  void TearDown() override {
+    rogue_.reset();  // some of what it posted would never end
+    DaemonTest::TearDown();
   }
 
   std::unique_ptr<RogueClient> Connect(const std::string& tenant) {
