@@ -36,7 +36,7 @@ class ClientArrays {
  public:
   // Programs have hundreds. Beyond these they get OUT_OF_MEMORY.
   static constexpr std::size_t kMaxArrays = 1 << 16;   // levels count too
-  static constexpr std::size_t kMaxObjects = 1 << 16;  // textures, and again surfaces
+  static constexpr std::size_t kMaxObjects = 1 << 15;  // textures, and again surfaces
 
   ClientArrays(const Driver& driver, TenantMemory& memory, const OwnedRanges& ranges)
       : driver_(driver), memory_(memory), ranges_(ranges) {}

@@ -217,6 +217,7 @@ void GpuCopies() {
   PinnedArray<unsigned> from(100), to(100);
   std::iota(from.data(), from.data() + 100, 5u);
   const DeviceBuffer device(400);
+  Write(second, std::vector<unsigned>(100), {400, 1, 1});
   Check(cuMemcpyHtoAAsync(first, 0, from.data(), 400, stream), "cuMemcpyHtoAAsync");
   stream.Synchronize();
   Check(cuMemcpyAtoA(second, 40, first, 0, 200), "cuMemcpyAtoA");
@@ -383,11 +384,13 @@ int Surfaces() {
   Expect(level.Width == 16 && level.Height == 8 && level.Depth == 0, "the size of a level");
   CUarray none = nullptr;
   ExpectResult(cuMipmappedArrayGetLevel(&none, mipmapped, 3), CUDA_ERROR_INVALID_VALUE, "a level that is not there");
+  Write(levels[0], std::vector<unsigned>(512, 3), {128, 16, 1});
+  Write(levels[1], std::vector<unsigned>(128, 0), {64, 8, 1});
   const CUsurfObject of_level = MakeSurface(levels[1]);
   program.Launch("AddToSurface", 128, nullptr, of_level, 7u, 16);
   Check(cuSurfObjectDestroy(of_level), "cuSurfObjectDestroy");
   Expect(Read<unsigned>(levels[1], {64, 8, 1}) == std::vector<unsigned>(128, 7), "what a kernel wrote to a level");
-  Expect(Read<unsigned>(levels[0], {128, 16, 1}) == std::vector<unsigned>(512, 0), "the level before it");
+  Expect(Read<unsigned>(levels[0], {128, 16, 1}) == std::vector<unsigned>(512, 3), "the level before it");
   Check(cuMipmappedArrayDestroy(mipmapped), "cuMipmappedArrayDestroy");
   return 0;
 }
@@ -424,12 +427,13 @@ std::size_t FreeBytes() {
 // Until the GPU is full; then memory that this program only keeps for later goes to arrays, and theirs comes back.
 int OutOfMemory() {
   const Program program;
-  constexpr std::size_t kWidth = 1024, kHeight = 1024;
-  const CUDA_ARRAY3D_DESCRIPTOR shape = Shape(kWidth, kHeight, 0, CU_AD_FORMAT_FLOAT, 4);
-  constexpr std::size_t kBytes = kWidth * kHeight * 16;
+  constexpr std::size_t kWidth = 1024, kRowBytes = kWidth * 16;
+  const std::size_t height = std::clamp<std::size_t>(FreeBytes() / kRowBytes / 64, 1024, 32768);
+  const CUDA_ARRAY3D_DESCRIPTOR shape = Shape(kWidth, height, 0, CU_AD_FORMAT_FLOAT, 4);
+  const std::size_t bytes = height * kRowBytes;
   for (int round = 0; round < 2; ++round) {
     { const DeviceBuffer large(FreeBytes() / 4 * 3); }
-    const std::size_t fitting = FreeBytes() / kBytes;
+    const std::size_t fitting = FreeBytes() / bytes;
     std::vector<CUarray> arrays;
     CUresult result = CUDA_SUCCESS;
     while (result == CUDA_SUCCESS && arrays.size() <= fitting + 1) {
@@ -442,7 +446,7 @@ int OutOfMemory() {
                                             std::to_string(fitting) + " that fit");
     for (const CUarray array : arrays) Check(cuArrayDestroy(array), "cuArrayDestroy");
   }
-  const DeviceBuffer again(kBytes);
+  const DeviceBuffer again(bytes);
   return 0;
 }
 
