@@ -236,13 +236,14 @@ CUresult OnGpu(Client& client, const Stream& stream, ArrayCopy& copy, bool wait)
 CUresult PostArrayCopy(Client& client, Stream& stream, const CUDA_MEMCPY3D& description, bool synchronous) {
   ArrayCopy copy;
   if (const CUresult result = Read(client, description, copy); result != CUDA_SUCCESS) return result;
-  if (copy.memory.width_bytes == 0 || copy.memory.height_rows == 0 || copy.memory.depth_slices == 0) return CUDA_SUCCESS;
+  const StridedCopy& box = copy.memory;
+  if (box.width_bytes == 0 || box.height_rows == 0 || box.depth_slices == 0) return CUDA_SUCCESS;
   if (!stream.IsOrdinary()) {
     return synchronous ? client.captures.Refuse(stream) : UnsupportedForm("a copy of an array in a graph");
   }
   if (copy.destination != nullptr && copy.source != nullptr) return OnGpu(client, stream, copy, false);
   const bool from_memory = copy.source == nullptr;
-  const Reach reach = from_memory ? ReachOfSource(client, copy.memory) : ReachOfDestination(client, copy.memory);
+  const Reach reach = from_memory ? ReachOfSource(client, box) : ReachOfDestination(client, box);
   switch (reach) {
     case Reach::kInvalid: return CUDA_ERROR_INVALID_VALUE;
     case Reach::kPageable:

@@ -195,10 +195,14 @@ TEST_F(RoguePainter, CannotDescribeWhatIsNotItsOwn) {
   }
   EXPECT_TRUE(rogue_->Ask(OfMemory()));
   for (const auto spoil : std::initializer_list<void (*)(ipc::TextureCreate&)>{
-           [](ipc::TextureCreate& call) { call.size_bytes = 4100; }, [](ipc::TextureCreate& call) { call.resource = 0x1000; },
-           [](ipc::TextureCreate& call) { call.size_bytes = ~0ull; }, [](ipc::TextureCreate& call) { call.size_bytes = 0; },
-           [](ipc::TextureCreate& call) { call.resource_type = 9; }, [](ipc::TextureCreate& call) { call.texture.clear(); },
-           [](ipc::TextureCreate& call) { call.view.resize(3); }, [](ipc::TextureCreate& call) { call.format = 0; },
+           [](ipc::TextureCreate& call) { call.size_bytes = 4100; },
+           [](ipc::TextureCreate& call) { call.resource = 0x1000; },
+           [](ipc::TextureCreate& call) { call.size_bytes = ~0ull; },
+           [](ipc::TextureCreate& call) { call.size_bytes = 0; },
+           [](ipc::TextureCreate& call) { call.resource_type = 9; },
+           [](ipc::TextureCreate& call) { call.texture.clear(); },
+           [](ipc::TextureCreate& call) { call.view.resize(3); },
+           [](ipc::TextureCreate& call) { call.format = 0; },
            [](ipc::TextureCreate& call) {
              call.resource_type = CU_RESOURCE_TYPE_PITCH2D;
              call.width = 1ull << 62;

@@ -244,7 +244,8 @@ void FakeDaemon::On(const ipc::CopyArray& m) {
     const std::lock_guard lock(mutex_);
     const Side to = m.destination_kind == kArray
                         ? ArraySide(m.destination, m.destination_x_bytes, m.destination_y, m.destination_z)
-                        : MemorySide(m.destination_kind, m.destination, m.destination_pitch_bytes, m.destination_slice_bytes);
+                        : MemorySide(m.destination_kind, m.destination, m.destination_pitch_bytes,
+                                     m.destination_slice_bytes);
     const Side from = m.source_kind == kArray
                           ? ArraySide(m.source, m.source_x_bytes, m.source_y, m.source_z)
                           : MemorySide(m.source_kind, m.source, m.source_pitch_bytes, m.source_slice_bytes);

@@ -184,7 +184,9 @@ std::uint64_t Together(std::initializer_list<std::uint64_t> fingerprints) {
 }  // namespace
 
 std::uint64_t TexturesOfArrays() {
-  const Array<float> line(make_cudaExtent(100, 0, 0)), picture(make_cudaExtent(40, 30, 0)), volume(make_cudaExtent(12, 10, 8));
+  const Array<float> line(make_cudaExtent(100, 0, 0));
+  const Array<float> picture(make_cudaExtent(40, 30, 0));
+  const Array<float> volume(make_cudaExtent(12, 10, 8));
   const auto of_line = Counted<float>(line.count(), 3);
   const auto of_picture = Counted<float>(picture.count(), 5);
   const auto of_volume = Counted<float>(volume.count(), 7);
@@ -256,7 +258,9 @@ std::uint64_t CubemapTexture() {
   ReadFaces<<<1, 6>>>(texture, out.data());
   Launched();
   const std::vector<float4> result = out.Read();
-  for (unsigned i = 0; i < 6; ++i) Expect(result[i].x == static_cast<float>(i) && result[i].w == 3.0f, "a face is wrong");
+  for (unsigned i = 0; i < 6; ++i) {
+    Expect(result[i].x == static_cast<float>(i) && result[i].w == 3.0f, "a face is wrong");
+  }
   return Fingerprint(result);
 }
 
@@ -349,7 +353,9 @@ std::uint64_t Surfaces() {
   WriteVolume<<<Blocks(240), kThreads>>>(of_volume, 8, 6, 240);
   Launched();
   const std::vector<uint2> written = volume.Read();
-  for (unsigned i = 0; i < 240; ++i) Expect(written[i].x == i && written[i].y == 3 * i, "a value of the volume is wrong");
+  for (unsigned i = 0; i < 240; ++i) {
+    Expect(written[i].x == i && written[i].y == 3 * i, "a value of the volume is wrong");
+  }
   return Together({Fingerprint(values), Fingerprint(written)});
 }
 
