@@ -33,7 +33,10 @@ namespace paella::scheduler_daemon {
   X(cuGraphCreate) X(cuGraphDestroy) X(cuGraphAddKernelNode) X(cuGraphAddMemcpyNode) X(cuGraphAddMemsetNode)         \
   X(cuGraphAddEmptyNode) X(cuGraphKernelNodeSetAttribute) X(cuGraphInstantiate) X(cuGraphExecDestroy)                \
   X(cuGraphUpload) X(cuGraphLaunch) X(cuGraphExecKernelNodeSetParams) X(cuGraphExecMemcpyNodeSetParams)              \
-  X(cuGraphExecMemsetNodeSetParams)
+  X(cuGraphExecMemsetNodeSetParams)                                                                                  \
+  X(cuArray3DCreate) X(cuArray3DGetDescriptor) X(cuArrayDestroy) X(cuMipmappedArrayCreate)                           \
+  X(cuMipmappedArrayGetLevel) X(cuMipmappedArrayDestroy) X(cuTexObjectCreate) X(cuTexObjectDestroy)                  \
+  X(cuSurfObjectCreate) X(cuSurfObjectDestroy)
 
 // May be null: what a client asks of them is not supported then.
 #define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X) X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled)

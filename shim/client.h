@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "shim/allocations.h"
+#include "shim/arrays.h"
 #include "shim/callbacks.h"
 #include "shim/captures.h"
 #include "shim/contexts.h"
@@ -23,6 +24,7 @@
 #include "shim/staging.h"
 #include "shim/streams.h"
 #include "shim/submission.h"
+#include "shim/textures.h"
 #include "shim/user_objects.h"
 
 namespace paella::shim {
@@ -44,6 +46,8 @@ struct Client {
   Reservations reservations;
   StagingAllocator staging;
   Libraries libraries;
+  Arrays arrays;
+  Textures textures;
   PinnedBlocks pinned_blocks;
   GraphMemories graph_memories;
   Graphs graphs;

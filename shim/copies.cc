@@ -26,9 +26,6 @@ std::uint64_t ChunkBytes(std::uint64_t copy_bytes) {
   return copy_bytes < 8 * kLargeChunkBytes ? kSmallChunkBytes : kLargeChunkBytes;
 }
 
-// What is at an address. The host sees kPinned as well as the GPU does (managed memory too): a synchronous copy waits.
-enum class Reach { kDevice, kPinned, kPageable, kInvalid };
-
 Reach ReachOf(const Client& client, Place place, std::uint64_t address, std::uint64_t size_bytes, MemoryUse use) {
   if (const auto allocation = client.allocations.FindRange(address, size_bytes, use)) {
     if (allocation->IsHost()) return Reach::kPinned;
@@ -39,25 +36,6 @@ Reach ReachOf(const Client& client, Place place, std::uint64_t address, std::uin
 }
 
 void* HostPointer(std::uint64_t address) { return reinterpret_cast<void*>(address); }
-
-CUresult AllotStaging(Client& client, std::uint64_t size_bytes, StagingRange& range) {
-  for (int turn = 0;; ++turn) {
-    if (const auto allotted = client.staging.Allot(size_bytes)) {
-      range = *allotted;
-      return CUDA_SUCCESS;
-    }
-    if (const CUresult failure = client.submission.Failure(); failure != CUDA_SUCCESS) return failure;
-    if (turn < kSpinsForStaging) {
-      ipc::CpuRelax();
-      continue;
-    }
-    // Another thread's range is at the front, or work that takes long. A call also finds out whether the daemon lives.
-    ipc::PingReply pong;
-    ipc::Ping ping;
-    if (const CUresult result = client.submission.Call(ping, pong); result != CUDA_SUCCESS) return result;
-    usleep(100);
-  }
-}
 
 CUresult FromPageable(Client& client, const Stream& stream, std::uint64_t destination, const std::byte* source,
                       std::uint64_t size_bytes) {
@@ -202,6 +180,25 @@ StridedCopy AsBox(const Copy& copy) {
 
 }  // namespace
 
+CUresult AllotStaging(Client& client, std::uint64_t size_bytes, StagingRange& range) {
+  for (int turn = 0;; ++turn) {
+    if (const auto allotted = client.staging.Allot(size_bytes)) {
+      range = *allotted;
+      return CUDA_SUCCESS;
+    }
+    if (const CUresult failure = client.submission.Failure(); failure != CUDA_SUCCESS) return failure;
+    if (turn < kSpinsForStaging) {
+      ipc::CpuRelax();
+      continue;
+    }
+    // Another thread's range is at the front, or work that takes long. A call also finds out whether the daemon lives.
+    ipc::PingReply pong;
+    ipc::Ping ping;
+    if (const CUresult result = client.submission.Call(ping, pong); result != CUDA_SUCCESS) return result;
+    usleep(100);
+  }
+}
+
 bool IsLinear(const StridedCopy& copy) {
   const bool rows = copy.height_rows == 1 || (copy.destination_pitch_bytes == copy.width_bytes &&
                                               copy.source_pitch_bytes == copy.width_bytes);
@@ -210,15 +207,23 @@ bool IsLinear(const StridedCopy& copy) {
                   (copy.destination_slice_bytes == slice && copy.source_slice_bytes == slice));
 }
 
+Reach ReachOfDestination(const Client& client, const StridedCopy& copy) {
+  const auto bytes = Extent(copy.destination_pitch_bytes, copy.destination_slice_bytes, copy);
+  const Copy& corner = copy.corner;
+  return bytes ? ReachOf(client, corner.destination_place, corner.destination, *bytes, MemoryUse::kWrite)
+               : Reach::kInvalid;
+}
+
+Reach ReachOfSource(const Client& client, const StridedCopy& copy) {
+  const auto bytes = Extent(copy.source_pitch_bytes, copy.source_slice_bytes, copy);
+  return bytes ? ReachOf(client, copy.corner.source_place, copy.corner.source, *bytes, MemoryUse::kRead)
+               : Reach::kInvalid;
+}
+
 Route RouteOf(const Client& client, const StridedCopy& copy) {
   if (copy.width_bytes == 0 || copy.height_rows == 0 || copy.depth_slices == 0) return Route::kNothing;
-  const auto destination_bytes = Extent(copy.destination_pitch_bytes, copy.destination_slice_bytes, copy);
-  const auto source_bytes = Extent(copy.source_pitch_bytes, copy.source_slice_bytes, copy);
-  if (!destination_bytes || !source_bytes) return Route::kInvalid;
-  const Copy& corner = copy.corner;
-  const Reach destination =
-      ReachOf(client, corner.destination_place, corner.destination, *destination_bytes, MemoryUse::kWrite);
-  const Reach source = ReachOf(client, corner.source_place, corner.source, *source_bytes, MemoryUse::kRead);
+  const Reach destination = ReachOfDestination(client, copy);
+  const Reach source = ReachOfSource(client, copy);
   if (destination == Reach::kInvalid || source == Reach::kInvalid) return Route::kInvalid;
   if (destination == Reach::kPageable) return source == Reach::kPageable ? Route::kInHost : Route::kToPageable;
   return source == Reach::kPageable ? Route::kFromPageable : Route::kGpu;
@@ -272,18 +277,17 @@ CUresult PostCopy(Client& client, Stream& stream, const Copy& copy, bool synchro
 CUresult PostStridedCopy(Client& client, Stream& stream, const StridedCopy& copy, bool synchronous) {
   if (copy.width_bytes == 0 || copy.height_rows == 0 || copy.depth_slices == 0) return CUDA_SUCCESS;
   if (!stream.IsOrdinary()) return Capture(client, stream, copy, synchronous);
-  const auto destination_bytes = Extent(copy.destination_pitch_bytes, copy.destination_slice_bytes, copy);
-  const auto source_bytes = Extent(copy.source_pitch_bytes, copy.source_slice_bytes, copy);
-  if (!destination_bytes || !source_bytes) return CUDA_ERROR_INVALID_VALUE;
+  if (!Extent(copy.destination_pitch_bytes, copy.destination_slice_bytes, copy) ||
+      !Extent(copy.source_pitch_bytes, copy.source_slice_bytes, copy)) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
   if (IsLinear(copy)) {
     Copy linear = copy.corner;
     linear.size_bytes = copy.width_bytes * copy.height_rows * copy.depth_slices;
     return PostCopy(client, stream, linear, synchronous);
   }
-  const Copy& corner = copy.corner;
-  const Reach destination =
-      ReachOf(client, corner.destination_place, corner.destination, *destination_bytes, MemoryUse::kWrite);
-  const Reach source = ReachOf(client, corner.source_place, corner.source, *source_bytes, MemoryUse::kRead);
+  const Reach destination = ReachOfDestination(client, copy);
+  const Reach source = ReachOfSource(client, copy);
   if (destination == Reach::kInvalid || source == Reach::kInvalid) return CUDA_ERROR_INVALID_VALUE;
   if (destination == Reach::kPageable || source == Reach::kPageable) return CopyRows(client, stream, copy, synchronous);
   ipc::CopyStrided message = StridedRecord(copy);

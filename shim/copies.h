@@ -40,6 +40,16 @@ enum class Route {
 };
 Route RouteOf(const Client& client, const StridedCopy& copy);
 bool IsLinear(const StridedCopy& copy);
+
+// What is at an address. The host sees kPinned as well as the GPU does (managed memory too): a synchronous copy waits.
+enum class Reach { kDevice, kPinned, kPageable, kInvalid };
+// Of one side of a copy that is not empty.
+Reach ReachOfDestination(const Client& client, const StridedCopy& copy);
+Reach ReachOfSource(const Client& client, const StridedCopy& copy);
+
+// A piece of the staging area, when there is room.
+CUresult AllotStaging(Client& client, std::uint64_t size_bytes, StagingRange& range);
+
 // The record of a copy that the GPU does alone.
 ipc::Copy LinearRecord(const StridedCopy& copy);  // of one that IsLinear
 ipc::CopyStrided StridedRecord(const StridedCopy& copy);

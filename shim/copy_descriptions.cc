@@ -71,24 +71,58 @@ CUDA_MEMCPY3D AsThreeDimensional(const CUDA_MEMCPY2D& copy) {
   return box;
 }
 
+CUDA_MEMCPY3D WithoutContexts(const CUDA_MEMCPY3D_PEER& copy) {
+  CUDA_MEMCPY3D box{};
+  box.srcXInBytes = copy.srcXInBytes;
+  box.srcY = copy.srcY;
+  box.srcZ = copy.srcZ;
+  box.srcLOD = copy.srcLOD;
+  box.srcMemoryType = copy.srcMemoryType;
+  box.srcHost = copy.srcHost;
+  box.srcDevice = copy.srcDevice;
+  box.srcArray = copy.srcArray;
+  box.srcPitch = copy.srcPitch;
+  box.srcHeight = copy.srcHeight;
+  box.dstXInBytes = copy.dstXInBytes;
+  box.dstY = copy.dstY;
+  box.dstZ = copy.dstZ;
+  box.dstLOD = copy.dstLOD;
+  box.dstMemoryType = copy.dstMemoryType;
+  box.dstHost = copy.dstHost;
+  box.dstDevice = copy.dstDevice;
+  box.dstArray = copy.dstArray;
+  box.dstPitch = copy.dstPitch;
+  box.dstHeight = copy.dstHeight;
+  box.WidthInBytes = copy.WidthInBytes;
+  box.Height = copy.Height;
+  box.Depth = copy.Depth;
+  return box;
+}
+
+bool HasArray(const CUDA_MEMCPY3D& copy) {
+  return copy.dstMemoryType == CU_MEMORYTYPE_ARRAY || copy.srcMemoryType == CU_MEMORYTYPE_ARRAY;
+}
+
+bool LocateDestination(const CUDA_MEMCPY3D& copy, StridedCopy& box) {
+  const Side side{copy.dstMemoryType, copy.dstHost,     copy.dstDevice, copy.dstPitch,
+                  copy.dstHeight,     copy.dstXInBytes, copy.dstY,      copy.dstZ};
+  return Locate(side, box, box.corner.destination_place, box.corner.destination, box.destination_pitch_bytes,
+                box.destination_slice_bytes);
+}
+
+bool LocateSource(const CUDA_MEMCPY3D& copy, StridedCopy& box) {
+  const Side side{copy.srcMemoryType, copy.srcHost,     copy.srcDevice, copy.srcPitch,
+                  copy.srcHeight,     copy.srcXInBytes, copy.srcY,      copy.srcZ};
+  return Locate(side, box, box.corner.source_place, box.corner.source, box.source_pitch_bytes, box.source_slice_bytes);
+}
+
 // Levels of detail mean nothing but to arrays.
 CUresult ReadDescription(const CUDA_MEMCPY3D& copy, StridedCopy& box) {
-  if (copy.dstMemoryType == CU_MEMORYTYPE_ARRAY || copy.srcMemoryType == CU_MEMORYTYPE_ARRAY) {
-    return UnsupportedForm("a copy of an array");
-  }
+  if (HasArray(copy)) return UnsupportedForm("a copy of an array in a graph");
   box.width_bytes = copy.WidthInBytes;
   box.height_rows = copy.Height;
   box.depth_slices = copy.Depth;
-  const Side destination{copy.dstMemoryType, copy.dstHost,     copy.dstDevice, copy.dstPitch,
-                         copy.dstHeight,     copy.dstXInBytes, copy.dstY,      copy.dstZ};
-  const Side source{copy.srcMemoryType, copy.srcHost,     copy.srcDevice, copy.srcPitch,
-                    copy.srcHeight,     copy.srcXInBytes, copy.srcY,      copy.srcZ};
-  Copy& corner = box.corner;
-  const bool has_form = Locate(destination, box, corner.destination_place, corner.destination,
-                               box.destination_pitch_bytes, box.destination_slice_bytes) &&
-                        Locate(source, box, corner.source_place, corner.source, box.source_pitch_bytes,
-                               box.source_slice_bytes);
-  return has_form ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  return LocateDestination(copy, box) && LocateSource(copy, box) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUDA_MEMCPY3D Describe(const StridedCopy& box) {

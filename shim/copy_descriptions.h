@@ -8,6 +8,14 @@
 namespace paella::shim {
 
 CUDA_MEMCPY3D AsThreeDimensional(const CUDA_MEMCPY2D& copy);
+// All contexts of a client are of one device.
+CUDA_MEMCPY3D WithoutContexts(const CUDA_MEMCPY3D_PEER& copy);
+
+bool HasArray(const CUDA_MEMCPY3D& copy);
+
+// One side alone, which is memory: `box` already has its size. False: no memory can have that form.
+bool LocateDestination(const CUDA_MEMCPY3D& copy, StridedCopy& box);
+bool LocateSource(const CUDA_MEMCPY3D& copy, StridedCopy& box);
 
 // INVALID_VALUE where no memory can have that form, NOT_SUPPORTED for arrays. Says nothing of what is at the addresses.
 CUresult ReadDescription(const CUDA_MEMCPY3D& copy, StridedCopy& box);

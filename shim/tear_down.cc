@@ -25,6 +25,8 @@ CUresult TearDown(Client& client, const Context& context) {
     if (allocation.context != &context) continue;
     if (const CUresult result = GiveBack(client, allocation); result != CUDA_SUCCESS) return result;
   }
+  if (const CUresult result = client.textures.DestroyAllOf(context); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = client.arrays.DestroyAllOf(context); result != CUDA_SUCCESS) return result;
   return client.submission.Failure();
 }
 

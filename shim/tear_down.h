@@ -1,4 +1,5 @@
-// The end of memory, and of all that a context owns: its memory, its streams and its modules. Any thread. Owns nothing.
+// The end of memory, and of all that a context owns: its memory, arrays, textures, streams and modules. Any thread. Owns
+// nothing.
 #ifndef PAELLA_SHIM_TEAR_DOWN_H_
 #define PAELLA_SHIM_TEAR_DOWN_H_
 

@@ -20,6 +20,7 @@ ClientObjects::ClientObjects(const Driver& driver, ModuleCache& modules, Tenant&
       tenant_(tenant),
       arena_base_(arena_base),
       virtual_memory_(driver, tenant.memory, ranges_),
+      arrays_(driver, tenant.memory, ranges_),
       graphs_(driver, *this),
       arena_(arena_base, arena_bytes, kPageBytes) {}
 

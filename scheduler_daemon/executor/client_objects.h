@@ -3,7 +3,7 @@
 // Numbers given to the client index tables of this client alone; nothing a client sends reaches the driver untranslated.
 // Handle(...) runs on the client's worker and may wait; the Find functions run on the dispatching thread and do not.
 // One lock guards the tables, and is never held across a driver call. Addresses that copies may name have their own
-// (owned_ranges.h), the virtual memory functions need none (client_virtual_memory.h).
+// (owned_ranges.h), so have arrays (client_arrays.h); the virtual memory functions need none (client_virtual_memory.h).
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_OBJECTS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_OBJECTS_H_
 
@@ -18,6 +18,7 @@
 
 #include "messages.h"
 #include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/client_arrays.h"
 #include "scheduler_daemon/executor/client_graphs.h"
 #include "scheduler_daemon/executor/client_virtual_memory.h"
 #include "scheduler_daemon/executor/modules.h"
@@ -83,6 +84,8 @@ class ClientObjects {
   std::uint64_t ranges_lost() const { return ranges_.lost(); }
   std::uint64_t kernels_lost() const { return kernels_lost_.load(std::memory_order_acquire); }
   ClientGraphs& graphs() { return graphs_; }
+  ClientArrays& arrays() { return arrays_; }
+  const ClientArrays& arrays() const { return arrays_; }
   // The event's driver object, made at first use; null if the driver makes none, and `result` says why. A command that
   // records it keeps it.
   std::shared_ptr<CUevent_st> EventFor(std::uint64_t event, CUresult& result);
@@ -120,6 +123,12 @@ class ClientObjects {
   }
 
   template <typename Call, typename Reply>
+    requires requires(ClientArrays& arrays, const Call& call, Reply& reply) { arrays.Handle(call, reply); }
+  CUresult Handle(const Call& call, Reply& reply) {
+    return WithReclaim([&] { return arrays_.Handle(call, reply); }, [this] { tenant_.memory.AwaitReturns(); });
+  }
+
+  template <typename Call, typename Reply>
     requires requires(ClientGraphs& graphs, const Call& call, Reply& reply) { graphs.Handle(call, reply); }
   CUresult Handle(const Call& call, Reply& reply) {
     return graphs_.Handle(call, reply);
@@ -129,9 +138,15 @@ class ClientObjects {
   // Tries again, once, after all tenants have given back the memory that they keep for later.
   template <typename Attempt>
   CUresult WithReclaim(Attempt attempt) {
+    return WithReclaim(attempt, [] {});
+  }
+  // `settle`: what is to be done in between.
+  template <typename Attempt, typename Settle>
+  CUresult WithReclaim(Attempt attempt, Settle settle) {
     const CUresult result = attempt();
     if (result != CUDA_ERROR_OUT_OF_MEMORY) return result;
     tenant_.reclaim_idle_memory();
+    settle();
     return attempt();
   }
 
@@ -165,6 +180,7 @@ class ClientObjects {
 
   OwnedRanges ranges_;  // every allocation, global and mapping that may be used
   ClientVirtualMemory virtual_memory_;
+  ClientArrays arrays_;
   ClientGraphs graphs_;
   std::atomic<std::uint64_t> kernels_lost_{0};
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "scheduler_daemon/executor/array_transfers.h"
 #include "scheduler_daemon/executor/launch.h"
 #include "scheduler_daemon/executor/transfers.h"
 
@@ -227,6 +228,14 @@ void ClientSession::On(const ipc::CopyStrided& message) {
   });
 }
 
+void ClientSession::On(const ipc::CopyArray& message) {
+  CUDA_MEMCPY3D copy;
+  const TransferVerdict verdict = ReadArrayCopy(message, objects_, channel_.staging(), copy);
+  if (verdict == TransferVerdict::kFormless) return Break("a copy of an array has no form");
+  Enqueue(message.stream, message.sequence, verdict == TransferVerdict::kGood,
+          [this, copy](CUstream stream) { return driver_.cuMemcpy3DAsync(&copy, stream); });
+}
+
 void ClientSession::On(const ipc::Memset& message) {
   EnqueueTransfer(message, [this, message](CUstream stream) {
     const auto value16 = static_cast<unsigned short>(message.value);
@@ -308,6 +317,21 @@ void ClientSession::On(const ipc::FreeInOrder& message) {
     worker_.Post([this, address] { objects_.ReleaseDevice(address); });
   };
   EnqueueCommand(std::move(command));
+}
+
+// As many can wait for their end as the client has, so they need no bound of their own.
+void ClientSession::On(const ipc::TextureDestroy& message) {
+  if (!objects_.arrays().RetireTexture(message.texture)) return Break("it destroys a texture that does not exist");
+  streams_.WhenDone([this, texture = message.texture] {
+    worker_.Post([this, texture] { objects_.arrays().DestroyTexture(texture); });
+  });
+}
+
+void ClientSession::On(const ipc::SurfaceDestroy& message) {
+  if (!objects_.arrays().RetireSurface(message.surface)) return Break("it destroys a surface that does not exist");
+  streams_.WhenDone([this, surface = message.surface] {
+    worker_.Post([this, surface] { objects_.arrays().DestroySurface(surface); });
+  });
 }
 
 void ClientSession::On(const ipc::UploadChunk& message) {

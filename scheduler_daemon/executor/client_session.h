@@ -73,6 +73,7 @@ class ClientSession {
   void On(const ipc::CopyFromStaging& message);
   void On(const ipc::CopyToStaging& message);
   void On(const ipc::CopyStrided& message);
+  void On(const ipc::CopyArray& message);
   void On(const ipc::Memset& message);
   void On(const ipc::WaitForSequence& message);
   void On(const ipc::HostCallback& message);
@@ -82,6 +83,8 @@ class ClientSession {
   void On(const ipc::GraphDestroy& message);
   void On(const ipc::FreeInOrder& message);
   void On(const ipc::UploadChunk& message);
+  void On(const ipc::TextureDestroy& message);
+  void On(const ipc::SurfaceDestroy& message);
 
   // Every call runs on the worker: ClientObjects::Handle(call, reply), then the answer.
   template <typename Call>
@@ -98,6 +101,7 @@ class ClientSession {
       Answer(slot, result, payload);
     };
     if constexpr (std::is_same_v<Call, ipc::LibraryUnload>) objects_.RetireLibrary(call.library);
+    if constexpr (std::is_same_v<Call, ipc::ArrayDestroy>) objects_.arrays().RetireArray(call.array);
     if (TakesAway(call)) {
       ++parked_calls_;
       streams_.WhenDone([this, job] {
@@ -127,7 +131,8 @@ class ClientSession {
       return call.access != CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
     } else {
       return std::is_same_v<Call, ipc::LibraryUnload> || std::is_same_v<Call, ipc::FreeDevice> ||
-             std::is_same_v<Call, ipc::FreeHost> || std::is_same_v<Call, ipc::AddressUnmap>;
+             std::is_same_v<Call, ipc::FreeHost> || std::is_same_v<Call, ipc::AddressUnmap> ||
+             std::is_same_v<Call, ipc::ArrayDestroy>;
     }
   }
 

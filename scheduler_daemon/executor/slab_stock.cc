@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "ipc/channel.h"
+
 namespace paella::scheduler_daemon {
 
 SlabStock::SlabStock(const Driver& driver, SlabSource& source, std::uint64_t ready_slab_bytes,
@@ -70,6 +72,13 @@ std::uint64_t SlabStock::GiveUp() {
   put_back_ += ready_.size();
   ready_.clear();
   return put_back_;
+}
+
+// The source does one thing after the other, so any answer will do.
+void SlabStock::AwaitReturns() {
+  CUresult result = CUDA_SUCCESS;
+  const auto grant = source_.Take(ipc::kPhysicalGranularityBytes, SlabSource::Need::kNow, result);
+  if (grant) source_.Return(grant->tag);
 }
 
 std::uint64_t SlabStock::ready_bytes() const {

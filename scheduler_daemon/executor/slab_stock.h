@@ -48,6 +48,10 @@ class SlabStock {
   // before the last of them did tries again.
   std::uint64_t GiveUp();
 
+  // Until the memory of all slabs that went back so far is the GPU's again, as far as paellad can tell: for who takes
+  // memory that does not come from here.
+  void AwaitReturns();
+
   std::uint64_t ready_bytes() const;
 
  private:

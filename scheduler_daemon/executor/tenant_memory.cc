@@ -162,6 +162,16 @@ void TenantMemory::TrimIdle() {
   }
 }
 
+void TenantMemory::Count(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  used_bytes_ += bytes;
+}
+
+void TenantMemory::Uncount(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  used_bytes_ -= bytes;
+}
+
 std::uint64_t TenantMemory::used_bytes() const {
   const std::lock_guard lock(mutex_);
   return used_bytes_;

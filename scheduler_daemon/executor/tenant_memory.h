@@ -60,6 +60,12 @@ class TenantMemory {
   // Gives back every slab that nothing is allocated in.
   void TrimIdle();
 
+  // Memory that the driver placed elsewhere for a client (arrays): used like the rest.
+  void Count(std::uint64_t bytes);
+  void Uncount(std::uint64_t bytes);
+  // After TrimIdle, for who takes such memory next (slab_stock.h).
+  void AwaitReturns() { stock_.AwaitReturns(); }
+
   std::uint64_t used_bytes() const;
   std::uint64_t idle_bytes() const;  // of slabs that nothing is allocated in
   CUdevice device() const { return device_; }  // whose memory it is

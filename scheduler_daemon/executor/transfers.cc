@@ -1,15 +1,16 @@
 #include "scheduler_daemon/executor/transfers.h"
 
-#include <optional>
-
 #include "scheduler_daemon/executor/client_objects.h"
 
 namespace paella::scheduler_daemon {
 namespace {
 
-// Bytes from the first to the last of a strided block; nothing if they do not fit 64 bits.
-std::optional<std::uint64_t> Extent(std::uint64_t width, std::uint64_t pitch, std::uint64_t height,
-                                    std::uint64_t slice, std::uint64_t depth) {
+TransferVerdict Owned(bool owned) { return owned ? TransferVerdict::kGood : TransferVerdict::kNotOwned; }
+
+}  // namespace
+
+std::optional<std::uint64_t> TransferExtent(std::uint64_t width, std::uint64_t pitch, std::uint64_t height,
+                                            std::uint64_t slice, std::uint64_t depth) {
   if (width == 0 || height == 0 || depth == 0) return 0;
   std::uint64_t rows = 0;
   std::uint64_t slices = 0;
@@ -21,20 +22,16 @@ std::optional<std::uint64_t> Extent(std::uint64_t width, std::uint64_t pitch, st
   return total;
 }
 
-TransferVerdict Owned(bool owned) { return owned ? TransferVerdict::kGood : TransferVerdict::kNotOwned; }
-
-}  // namespace
-
 TransferVerdict CheckTransfer(const ipc::Copy& copy, const ClientObjects& objects) {
   return Owned(objects.Owns(copy.destination, copy.size_bytes, RangeUse::kWrite) &&
                objects.Owns(copy.source, copy.size_bytes, RangeUse::kRead));
 }
 
 TransferVerdict CheckTransfer(const ipc::CopyStrided& copy, const ClientObjects& objects) {
-  const auto to = Extent(copy.width_bytes, copy.destination_pitch_bytes, copy.height_rows, copy.destination_slice_bytes,
-                         copy.depth_slices);
-  const auto from =
-      Extent(copy.width_bytes, copy.source_pitch_bytes, copy.height_rows, copy.source_slice_bytes, copy.depth_slices);
+  const auto to = TransferExtent(copy.width_bytes, copy.destination_pitch_bytes, copy.height_rows,
+                                 copy.destination_slice_bytes, copy.depth_slices);
+  const auto from = TransferExtent(copy.width_bytes, copy.source_pitch_bytes, copy.height_rows,
+                                   copy.source_slice_bytes, copy.depth_slices);
   // The driver counts slices in rows.
   const auto whole_rows = [](std::uint64_t slice, std::uint64_t pitch) { return pitch == 0 || slice % pitch == 0; };
   if (!to || !from || !whole_rows(copy.destination_slice_bytes, copy.destination_pitch_bytes) ||
@@ -50,7 +47,7 @@ TransferVerdict CheckTransfer(const ipc::Memset& memset, const ClientObjects& ob
   if (__builtin_mul_overflow(memset.width_elements, std::uint64_t{memset.element_bytes}, &width_bytes)) {
     return TransferVerdict::kFormless;
   }
-  const auto extent = Extent(width_bytes, memset.pitch_bytes, memset.height_rows, 0, 1);
+  const auto extent = TransferExtent(width_bytes, memset.pitch_bytes, memset.height_rows, 0, 1);
   if (!extent) return TransferVerdict::kFormless;
   return Owned(objects.Owns(memset.destination, *extent, RangeUse::kWrite));
 }

@@ -5,6 +5,9 @@
 
 #include <cuda.h>
 
+#include <cstdint>
+#include <optional>
+
 #include "messages.h"
 
 namespace paella::scheduler_daemon {
@@ -16,6 +19,10 @@ enum class TransferVerdict {
   kNotOwned,  // what a kernel that does the same would be told: an illegal address
   kFormless,  // sizes that no memory can have: no libpaella.so sends that
 };
+
+// Bytes from the first to the last of a strided block; nothing if they do not fit 64 bits.
+std::optional<std::uint64_t> TransferExtent(std::uint64_t width, std::uint64_t pitch, std::uint64_t height,
+                                            std::uint64_t slice, std::uint64_t depth);
 
 TransferVerdict CheckTransfer(const ipc::Copy& copy, const ClientObjects& objects);
 TransferVerdict CheckTransfer(const ipc::CopyStrided& copy, const ClientObjects& objects);

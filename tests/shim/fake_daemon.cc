@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "ipc/arrays.h"
 #include "ipc/submission_ring.h"
 
 namespace paella {
@@ -223,6 +224,102 @@ void FakeDaemon::Do(const ipc::CopyStrided& m) {
 void FakeDaemon::On(const ipc::CopyStrided& m) {
   Do(m);
   Complete(m);
+}
+
+FakeDaemon::Side FakeDaemon::ArraySide(std::uint64_t array, std::uint64_t x_bytes, std::uint64_t y, std::uint64_t z) {
+  Array& found = arrays_.at(array);
+  const std::uint64_t slice_bytes = found.row_bytes * found.rows;
+  return {found.bytes.data() + z * slice_bytes + y * found.row_bytes + x_bytes, found.row_bytes, slice_bytes};
+}
+
+FakeDaemon::Side FakeDaemon::MemorySide(std::uint32_t kind, std::uint64_t place, std::uint64_t pitch_bytes,
+                                        std::uint64_t slice_bytes) {
+  const bool is_staging = static_cast<ipc::CopySideKind>(kind) == ipc::CopySideKind::kStaging;
+  return {is_staging ? channel_.staging().data() + place : Memory(place), pitch_bytes, slice_bytes};
+}
+
+void FakeDaemon::On(const ipc::CopyArray& m) {
+  constexpr auto kArray = static_cast<std::uint32_t>(ipc::CopySideKind::kArray);
+  {
+    const std::lock_guard lock(mutex_);
+    const Side to = m.destination_kind == kArray
+                        ? ArraySide(m.destination, m.destination_x_bytes, m.destination_y, m.destination_z)
+                        : MemorySide(m.destination_kind, m.destination, m.destination_pitch_bytes,
+                                     m.destination_slice_bytes);
+    const Side from = m.source_kind == kArray
+                          ? ArraySide(m.source, m.source_x_bytes, m.source_y, m.source_z)
+                          : MemorySide(m.source_kind, m.source, m.source_pitch_bytes, m.source_slice_bytes);
+    for (std::uint64_t z = 0; z < m.depth_slices; ++z) {
+      for (std::uint64_t y = 0; y < m.height_rows; ++y) {
+        std::memmove(to.corner + z * to.slice_bytes + y * to.pitch_bytes,
+                     from.corner + z * from.slice_bytes + y * from.pitch_bytes, m.width_bytes);
+      }
+    }
+  }
+  ++array_copies_;
+  Complete(m);
+}
+
+std::uint64_t FakeDaemon::MakeArray(std::uint64_t row_bytes, std::uint64_t rows, std::uint64_t slices) {
+  rows = std::max<std::uint64_t>(1, rows);
+  slices = std::max<std::uint64_t>(1, slices);
+  arrays_[next_array_] = {row_bytes, rows, slices, std::vector<std::byte>(row_bytes * rows * slices)};
+  return next_array_++;
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::ArrayCreate& m) {
+  ipc::ArrayCreateReply reply;
+  const std::uint64_t element_bytes = ipc::ArrayElementBytes(m.format, m.channels);
+  {
+    const std::lock_guard lock(mutex_);
+    if (m.levels == 0) reply.array = MakeArray(m.width * element_bytes, m.height, m.depth);
+    for (std::uint32_t i = 0; i < std::min(m.levels, 3u); ++i) {
+      reply.levels.push_back(MakeArray((m.width >> i) * element_bytes, m.height >> i, m.depth));
+      reply.extents.insert(reply.extents.end(), {m.width >> i, m.height >> i, m.depth});
+    }
+    if (m.levels != 0) levels_[reply.array = next_array_++] = reply.levels;
+  }
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::ArrayDestroy& m) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto mipmapped = levels_.extract(m.array);
+    if (mipmapped.empty() && arrays_.erase(m.array) != 1) Fail(999);
+    if (!mipmapped.empty()) {
+      for (const std::uint64_t level : mipmapped.mapped()) arrays_.erase(level);
+    }
+  }
+  Reply(slot, 0, ipc::ArrayDestroyReply{});
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::TextureCreate& m) {
+  ipc::TextureCreateReply reply;
+  reply.texture = next_object_++;
+  ++live_objects_;
+  {
+    const std::lock_guard lock(mutex_);
+    last_texture_ = m;
+  }
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::SurfaceCreate&) {
+  ipc::SurfaceCreateReply reply;
+  reply.surface = next_object_++;
+  ++live_objects_;
+  Reply(slot, 0, reply);
+}
+
+std::size_t FakeDaemon::live_arrays() {
+  const std::lock_guard lock(mutex_);
+  return arrays_.size();
+}
+
+ipc::TextureCreate FakeDaemon::last_texture() {
+  const std::lock_guard lock(mutex_);
+  return last_texture_;
 }
 
 void FakeDaemon::Do(const ipc::Memset& m) {

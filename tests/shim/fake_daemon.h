@@ -39,6 +39,10 @@ class FakeDaemon {
   std::string tenant() const { return tenant_; }
   std::size_t live_allocations() const { return live_allocations_; }
   int live_streams() const { return live_streams_; }
+  std::size_t live_arrays();  // levels too
+  int live_objects() const { return live_objects_; }  // textures and surfaces
+  ipc::TextureCreate last_texture();
+  int array_copies() const { return array_copies_; }
   std::vector<ipc::GraphNodes> graphs();  // that are alive, in the order of their making
   int graph_updates() const { return graph_updates_; }
   void RefuseToUnmap(bool refuse) { refuses_to_unmap_ = refuse; }
@@ -52,6 +56,7 @@ class FakeDaemon {
   void On(const ipc::CopyFromStaging& m);
   void On(const ipc::CopyToStaging& m);
   void On(const ipc::CopyStrided& m);
+  void On(const ipc::CopyArray& m);
   void On(const ipc::Memset& m);
   void On(const ipc::WaitForSequence& m) { Complete(m); }
   void On(const ipc::HostCallback& m);
@@ -59,11 +64,17 @@ class FakeDaemon {
   void On(const ipc::EventDestroy&) {}
   void On(const ipc::FreeInOrder& m) { Complete(m); }
   void On(const ipc::UploadChunk& m);
+  void On(const ipc::TextureDestroy&) { --live_objects_; }
+  void On(const ipc::SurfaceDestroy&) { --live_objects_; }
   void On(const ipc::LaunchGraph& m);
   void On(const ipc::GraphDestroy& m);
 
   void OnCall(std::uint32_t slot, const ipc::GraphInstantiate& m);
   void OnCall(std::uint32_t slot, const ipc::GraphUpdate& m);
+  void OnCall(std::uint32_t slot, const ipc::ArrayCreate& m);
+  void OnCall(std::uint32_t slot, const ipc::ArrayDestroy& m);
+  void OnCall(std::uint32_t slot, const ipc::TextureCreate& m);
+  void OnCall(std::uint32_t slot, const ipc::SurfaceCreate& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryLoad& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryKernels& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryGetKernel& m);
@@ -89,6 +100,19 @@ class FakeDaemon {
   void Serve();
   bool CompleteCallbacks();  // that have run; false if none has
   bool Greet();
+  // An array's memory is packed, row by row, slice by slice.
+  struct Array {
+    std::uint64_t row_bytes, rows, slices;
+    std::vector<std::byte> bytes;
+  };
+  std::uint64_t MakeArray(std::uint64_t row_bytes, std::uint64_t rows, std::uint64_t slices);
+  // Where a side of a copy begins, and how far apart its rows and slices are there.
+  struct Side {
+    std::byte* corner;
+    std::uint64_t pitch_bytes, slice_bytes;
+  };
+  Side ArraySide(std::uint64_t array, std::uint64_t x_bytes, std::uint64_t y, std::uint64_t z);
+  Side MemorySide(std::uint32_t kind, std::uint64_t place, std::uint64_t pitch_bytes, std::uint64_t slice_bytes);
   std::byte* Memory(std::uint64_t address);
   // What the commands do, in a stream or in a graph.
   void Do(const ipc::LaunchKernel& m);
@@ -136,6 +160,11 @@ class FakeDaemon {
   std::vector<ipc::LaunchKernel> launches_;  // under mutex_
   std::map<std::uint64_t, ipc::GraphNodes> graphs_;  // under mutex_
   std::uint64_t next_graph_ = 1;
+  std::map<std::uint64_t, Array> arrays_;  // under mutex_
+  std::map<std::uint64_t, std::vector<std::uint64_t>> levels_;  // of mipmapped arrays; under mutex_
+  ipc::TextureCreate last_texture_;        // under mutex_
+  std::uint64_t next_array_ = 1, next_object_ = 1000;
+  std::atomic<int> live_objects_{0}, array_copies_{0};
   std::atomic<int> graph_updates_{0};
   std::atomic<bool> refuses_to_unmap_{false};
   std::atomic<bool> mute_{false}, greeted_{false}, stop_{false}, paused_{false}, stands_still_{false}, die_{false};

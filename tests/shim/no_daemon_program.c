@@ -17,7 +17,7 @@ int main(void) {
   int (*const init)(unsigned) = (int (*)(unsigned))dlsym(RTLD_DEFAULT, "cuInit");
   int (*const count)(int *) = (int (*)(int *))dlsym(RTLD_DEFAULT, "cuDeviceGetCount");
   int (*const version)(int *) = (int (*)(int *))dlsym(RTLD_DEFAULT, "cuDriverGetVersion");
-  int (*const unsupported)(void) = (int (*)(void))dlsym(RTLD_DEFAULT, "cuArrayCreate_v2");
+  int (*const unsupported)(void) = (int (*)(void))dlsym(RTLD_DEFAULT, "cuTexRefCreate");
   if (!init || !count || !version || !unsupported) return 2;
 
   int value = 0;

@@ -158,7 +158,8 @@ void Emitter::Decode(const Statement& statement) {
   Modifiers modifiers(statement.opcode);
   using Decoder = bool (*)(Emitter&, Modifiers&);
   static constexpr Decoder kDecoders[] = {DecodeMove,   DecodeMemory, DecodeInteger, DecodeFloat, DecodeHalf,
-                                          DecodeCompare, DecodeConvert, DecodeControl, DecodeWarp,  DecodeAtomic};
+                                          DecodeCompare, DecodeConvert, DecodeControl, DecodeWarp,  DecodeAtomic,
+                                          DecodeImage};
   bool known = false;
   for (const Decoder decoder : kDecoders) {
     if ((known = decoder(*this, modifiers))) break;
@@ -345,7 +346,7 @@ void Emitter::AddBranchTable(const std::vector<std::string>& labels) {
 }
 
 Emitter::Address Emitter::ResolveAddress(const Operand& operand, Space space) {
-  if (operand.kind != Operand::Kind::kAddress) Fail("expected an address in [ ]");
+  if (operand.kind != Operand::Kind::kAddress || operand.elements.size() != 1) Fail("expected an address in [ ]");
   Operand base = operand.elements[0];
   if (base.kind == Operand::Kind::kRegister) {
     // 32-bit addresses occur in the shared and local spaces.

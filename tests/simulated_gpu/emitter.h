@@ -132,6 +132,7 @@ bool DecodeControl(Emitter& emitter, Modifiers& modifiers);
 bool DecodeWarp(Emitter& emitter, Modifiers& modifiers);
 bool DecodeWarpBarrier(Emitter& emitter);  // bar.warp.sync
 bool DecodeMove(Emitter& emitter, Modifiers& modifiers);
+bool DecodeImage(Emitter& emitter, Modifiers& modifiers);
 
 // Copies a value between places of different widths, zero- or sign-extending.
 Handler ResizeHandler(std::uint32_t from_bytes, std::uint32_t to_bytes, bool is_signed);

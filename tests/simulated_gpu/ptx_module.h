@@ -40,7 +40,7 @@ struct Operand {
     kVariable,   // index into the function's variables, plus offset
     kName,       // a module's symbol, a function or a label, plus offset
     kSpecial,    // name of a special register
-    kAddress,    // [elements[0] + offset]
+    kAddress,    // [elements[0] + offset]; of a texture or surface [elements[0], elements[1]]
     kVector,     // {elements}
     kList,       // (elements): arguments of a call
     kSink,       // _

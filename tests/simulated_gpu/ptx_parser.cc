@@ -359,6 +359,7 @@ class Parser {
       Operand base = ParseOperand();
       std::swap(operand.offset, base.offset);
       operand.elements.push_back(std::move(base));
+      if (Accept(",")) operand.elements.push_back(ParseOperand());
       Expect("]");
       return operand;
     }

@@ -27,7 +27,7 @@ struct Settings {
   std::uint32_t memory_mib = 1024;
   std::uint32_t workers = 2;
   std::uint32_t clock_khz = 1'755'000;
-  std::uint32_t new_memory_byte = 0;  // what cuMemCreate's memory is full of
+  std::uint32_t new_memory_byte = 0;  // what the memory of cuMemCreate and of arrays is full of
 
   // Each device has half of what the one before it has, so that a program that asks about the wrong one shows it.
   std::size_t memory_bytes(int device) const { return (std::size_t{memory_mib} << 20) >> device; }

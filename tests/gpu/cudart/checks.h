@@ -35,6 +35,18 @@ std::uint64_t CapturedGraph();
 std::uint64_t ConstantMemory();
 std::uint64_t DeviceGlobals();
 
+// textures.cu
+std::uint64_t TexturesOfArrays();
+std::uint64_t FilteredTextures();
+std::uint64_t LayeredTextures();
+std::uint64_t CubemapTexture();
+std::uint64_t TexturesOfMemory();
+std::uint64_t NormalizedReads();
+std::uint64_t Surfaces();
+std::uint64_t MipmappedTexture();
+std::uint64_t ArrayCopies();
+std::uint64_t ArrayQuestions();
+
 }  // namespace paella::gpu_test
 
 #endif  // PAELLA_TESTS_GPU_CUDART_CHECKS_H_

@@ -36,6 +36,16 @@ constexpr NamedCheck kChecks[] = {
     {"captured_graph", CapturedGraph},
     {"constant_memory", ConstantMemory},
     {"device_globals", DeviceGlobals},
+    {"textures_of_arrays", TexturesOfArrays},
+    {"filtered_textures", FilteredTextures},
+    {"layered_textures", LayeredTextures},
+    {"cubemap_texture", CubemapTexture},
+    {"textures_of_memory", TexturesOfMemory},
+    {"normalized_reads", NormalizedReads},
+    {"surfaces", Surfaces},
+    {"mipmapped_texture", MipmappedTexture},
+    {"array_copies", ArrayCopies},
+    {"array_questions", ArrayQuestions},
 };
 
 bool Selected(const char* name, int argc, char** argv) {

@@ -7,6 +7,9 @@ from machine import TESTS
 from report import CheckFailed, expect, expect_equal
 
 ACCURACY = 0.97
+# Of integration_arrays: what any driver does, and what Paella promises beyond that.
+ARRAY_SCENARIOS = ("copies", "textures", "surfaces", "out_of_memory")
+PROMISED_ARRAY_SCENARIOS = ("zeroed", "destroyed_behind_work", "reset")
 BAD_CALLS_TIMEOUT_S = 200
 COMPARE_BAD_CALLS = os.path.join(TESTS, "bad_calls", "compare_bad_calls.py")
 GRAPH_SCENARIOS = ("capture_fork_join", "graph_api", "host_nodes", "one_after_the_other", "update_behind_launches",
@@ -124,6 +127,18 @@ def graphs(machine, report):
             continue  # its driver does not capture
         with report.check(f"{scenario}: natively"):
             finished = machine.native([machine.program("integration_graphs"), scenario])
+            expect(finished.returncode == 0, finished.describe())
+
+
+def arrays(machine, report):
+    machine.start_paellad()
+    for scenario in ARRAY_SCENARIOS + PROMISED_ARRAY_SCENARIOS:
+        with report.check(f"{scenario}: through Paella"):
+            finished = machine.paella([machine.program("integration_arrays"), scenario])
+            expect(finished.returncode == 0, finished.describe())
+    for scenario in ARRAY_SCENARIOS:
+        with report.check(f"{scenario}: natively"):
+            finished = machine.native([machine.program("integration_arrays"), scenario])
             expect(finished.returncode == 0, finished.describe())
 
 

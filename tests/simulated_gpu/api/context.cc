@@ -5,6 +5,7 @@
 
 #include "tests/simulated_gpu/allocations.h"
 #include "tests/simulated_gpu/api/common.h"
+#include "tests/simulated_gpu/arrays.h"
 
 namespace paella::simulated_gpu {
 namespace {
@@ -55,6 +56,8 @@ void Close(const std::shared_ptr<Context>& context) {
   Handles<Event>::Get().RemoveIf(belongs);
   Handles<Kernel>::Get().RemoveIf(belongs);
   Handles<Module>::Get().RemoveIf(belongs);
+  Handles<Array>::Get().RemoveIf(belongs);
+  Handles<MipmappedArray>::Get().RemoveIf(belongs);
   Allocations::Get().FreeAllOf(context.get());
   context->error = CUDA_ERROR_CONTEXT_IS_DESTROYED;
 }
