@@ -15,8 +15,8 @@ const std::vector<BadCall>& AllBadCalls() {
     for (const BadCalls topic :
          {InitBadCalls(), DeviceBadCalls(), NoContextBadCalls(), ContextBadCalls(), StreamBadCalls(), EventBadCalls(),
           CallbackBadCalls(), MemoryBadCalls(), HostMemoryBadCalls(), PointerAttributeBadCalls(), CopyBadCalls(),
-          BoxCopyBadCalls(), MemsetBadCalls(), StreamOrderedAllocationBadCalls(), VirtualMemoryBadCalls(),
-          ModuleBadCalls(), ImageBadCalls(), LibraryBadCalls(), FunctionBadCalls(), KernelBadCalls(),
+          BoxCopyBadCalls(), ArrayBadCalls(), MemsetBadCalls(), StreamOrderedAllocationBadCalls(),
+          VirtualMemoryBadCalls(), ModuleBadCalls(), ImageBadCalls(), LibraryBadCalls(), FunctionBadCalls(), KernelBadCalls(),
           OccupancyBadCalls(), LaunchBadCalls(), LaunchParameterBadCalls(), LaunchAttributeBadCalls(), FaultBadCalls(),
           AfterFaultBadCalls()}) {
       rows->insert(rows->end(), topic.begin(), topic.end());
