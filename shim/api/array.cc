@@ -1,4 +1,6 @@
 // Arrays and mipmapped arrays. Copies of them are in copy.cc.
+#include <algorithm>
+
 #include "driver_api.h"
 #include "shim/client.h"
 
@@ -86,9 +88,11 @@ CUresult paella_cuMipmappedArrayCreate(CUmipmappedArray* pHandle, const CUDA_ARR
                                        unsigned int numMipmapLevels) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  if (pHandle == nullptr || pMipmappedArrayDesc == nullptr || numMipmapLevels == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (pHandle == nullptr || pMipmappedArrayDesc == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult result = client->captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
-  return client->arrays.CreateMipmapped(*pMipmappedArrayDesc, numMipmapLevels, current_context, *pHandle);
+  // As CUDA has it: at least one level, at most as many as there can be.
+  const unsigned levels = std::max(1u, numMipmapLevels);
+  return client->arrays.CreateMipmapped(*pMipmappedArrayDesc, levels, current_context, *pHandle);
 }
 
 CUresult paella_cuMipmappedArrayDestroy(CUmipmappedArray hMipmappedArray) { return Destroy(hMipmappedArray); }

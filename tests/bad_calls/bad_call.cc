@@ -15,9 +15,9 @@ const std::vector<BadCall>& AllBadCalls() {
     for (const BadCalls topic :
          {InitBadCalls(), DeviceBadCalls(), NoContextBadCalls(), ContextBadCalls(), StreamBadCalls(), EventBadCalls(),
           CallbackBadCalls(), MemoryBadCalls(), HostMemoryBadCalls(), PointerAttributeBadCalls(), CopyBadCalls(),
-          BoxCopyBadCalls(), MemsetBadCalls(), StreamOrderedAllocationBadCalls(), VirtualMemoryBadCalls(),
-          ModuleBadCalls(), ImageBadCalls(), LibraryBadCalls(), FunctionBadCalls(), KernelBadCalls(),
-          OccupancyBadCalls(), LaunchBadCalls(), LaunchParameterBadCalls(), LaunchAttributeBadCalls(),
+          BoxCopyBadCalls(), ArrayBadCalls(), MemsetBadCalls(), StreamOrderedAllocationBadCalls(),
+          VirtualMemoryBadCalls(), ModuleBadCalls(), ImageBadCalls(), LibraryBadCalls(), FunctionBadCalls(),
+          KernelBadCalls(), OccupancyBadCalls(), LaunchBadCalls(), LaunchParameterBadCalls(), LaunchAttributeBadCalls(),
           CaptureBadCalls(), GraphBadCalls(), FaultBadCalls(), AfterFaultBadCalls()}) {
       rows->insert(rows->end(), topic.begin(), topic.end());
     }

@@ -43,6 +43,7 @@ BadCalls HostMemoryBadCalls();
 BadCalls PointerAttributeBadCalls();
 BadCalls CopyBadCalls();
 BadCalls BoxCopyBadCalls();
+BadCalls ArrayBadCalls();
 BadCalls MemsetBadCalls();
 BadCalls StreamOrderedAllocationBadCalls();
 BadCalls VirtualMemoryBadCalls();

@@ -140,8 +140,8 @@ TEST_F(ClientTest, BoxesOfPageableMemory) {
   back.Height = 8;
   ASSERT_EQ(cuMemcpy2D_v2(&back), CUDA_SUCCESS);
   EXPECT_EQ(std::memcmp(in, out, sizeof in), 0);
-  back.srcMemoryType = CU_MEMORYTYPE_ARRAY;
-  EXPECT_EQ(cuMemcpy2D_v2(&back), CUDA_ERROR_NOT_SUPPORTED);
+  back.srcMemoryType = CU_MEMORYTYPE_ARRAY;  // and no array
+  EXPECT_EQ(cuMemcpy2D_v2(&back), CUDA_ERROR_INVALID_VALUE);
 }
 
 TEST_F(ClientTest, Launches) {

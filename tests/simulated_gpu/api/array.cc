@@ -13,6 +13,8 @@ std::shared_ptr<MipmappedArray> FindMipmapped(CUmipmappedArray handle) {
 
 // Where rows of linear memory lie; INVALID_VALUE unless all of it can be read.
 CUresult ReadMemory(std::uintptr_t address, std::size_t bytes) {
+  constexpr std::uintptr_t kAlignmentBytes = 512;  // CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT
+  if (address % kAlignmentBytes != 0) return CUDA_ERROR_INVALID_VALUE;
   const MemoryMap::SharedHold hold(MemoryMap::Get());
   return bytes != 0 && MemoryMap::Get().Covers(address, bytes, false) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }

@@ -28,9 +28,9 @@ std::vector<std::uint8_t> Fatbin(std::uint16_t kind, const std::string& payload)
 TEST_F(ModuleTest, NamesAnInstructionThatItDoesNotKnow) {
   CUmodule module = nullptr;
   testing::internal::CaptureStderr();
-  EXPECT_EQ(cuModuleLoadData(&module, KernelText("K", "tex.1d.v4.f32.s32 {%f1,%f2,%f3,%f4}, [%rd1, {%r1}];").c_str()),
+  EXPECT_EQ(cuModuleLoadData(&module, KernelText("K", "tld4.r.2d.v4.f32.f32 {%f1,%f2,%f3,%f4}, [%rd1, {%f1,%f2}];").c_str()),
             CUDA_ERROR_INVALID_PTX);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("tex.1d.v4.f32.s32"), std::string::npos);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("tld4.r.2d.v4.f32.f32"), std::string::npos);
 }
 
 TEST_F(ModuleTest, NamesAModifierThatItDoesNotKnow) {
