@@ -19,8 +19,8 @@ constexpr int kUserModeOnly = 1;                             // UFFD_USER_MODE_O
 constexpr std::uint64_t kWriteProtectShared = 1ull << 12;    // UFFD_FEATURE_WP_HUGETLBFS_SHMEM
 constexpr int kPopulateRead = 22;                            // MADV_POPULATE_READ
 
-// Of this thread's stack, from here: what the exchange may use, and more.
-constexpr std::uint64_t kStackBelowBytes = 256 << 10, kStackAboveBytes = 4 << 10;
+// Of this thread's stack, in both directions: more than the functions of this library have on it.
+constexpr std::uint64_t kStackBytes = 256 << 10;
 constexpr std::uint64_t kPieceBytes = 1 << 30;  // of one system call
 
 void* Pointer(std::uint64_t address) { return reinterpret_cast<void*>(address); }
@@ -122,7 +122,7 @@ bool MayExchange(std::uint64_t address, std::uint64_t size_bytes) {
   };
   const auto stack = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
   const auto thread_locals = reinterpret_cast<std::uintptr_t>(&errno);
-  return apart(stack - kStackBelowBytes, stack + kStackAboveBytes) && apart(thread_locals, thread_locals + sizeof errno);
+  return apart(stack - kStackBytes, stack + kStackBytes) && apart(thread_locals, thread_locals + sizeof errno);
 }
 
 }  // namespace paella::shim

@@ -73,7 +73,7 @@ void ManyTimes(const Kernels& kernels) {
   for (unsigned round = 0; round < 30; ++round) {
     Check(cuMemHostRegister(numbers.data(), numbers.bytes(), 0), "cuMemHostRegister");
     kernels.Fill(Address(numbers.data()), kCount, round, nullptr);
-    // Waits for the kernel, which still uses it.
+    Check(cuCtxSynchronize(), "cuCtxSynchronize");
     Check(cuMemHostUnregister(numbers.data()), "cuMemHostUnregister");
     for (unsigned i = 0; i < kCount; ++i) Expect(numbers.data()[i] == round + i, "memory registered again");
   }
