@@ -151,8 +151,10 @@ std::uint64_t ManagedHints() {
   unsigned* memory = nullptr;
   Check(cudaMallocManaged(&memory, kBytes), "cudaMallocManaged");
   const std::unique_ptr<unsigned, FreeDevice> owner(memory);
-  const cudaMemLocation gpu = {cudaMemLocationTypeDevice, {0}};
-  const cudaMemLocation host = {cudaMemLocationTypeHost, {0}};
+  cudaMemLocation gpu = {};
+  gpu.type = cudaMemLocationTypeDevice;
+  cudaMemLocation host = {};
+  host.type = cudaMemLocationTypeHost;
   const Stream stream;
   Check(cudaMemAdvise(memory, kBytes, cudaMemAdviseSetPreferredLocation, gpu), "cudaMemAdvise");
   Check(cudaMemAdvise(memory, kBytes, cudaMemAdviseSetAccessedBy, host), "cudaMemAdvise");
