@@ -1,5 +1,6 @@
-// What the program has said about its managed memory: advice, and where it asked it to be moved last. Managed memory here is
-// pinned memory of the host, which moves nowhere and needs no advice, so all of it is kept only to be told to who asks.
+// What the program has said about its managed memory: advice, and where it asked it to be moved last. Managed memory
+// here is pinned memory of the host, which moves nowhere and needs no advice, so all of it is kept only to be told to
+// who asks.
 //
 // Any thread. Owns nothing. In pages, as natively.
 #ifndef PAELLA_SHIM_MANAGED_HINTS_H_

@@ -1,5 +1,5 @@
-// What this process has mapped where, as the kernel tells it: /proc/self/maps, an area at a time. Allocates nothing, so it
-// also serves in the child of a fork. One thread at a time.
+// What this process has mapped where, as the kernel tells it: /proc/self/maps, an area at a time. Allocates nothing, so
+// it also serves in the child of a fork. One thread at a time.
 #ifndef PAELLA_SHIM_MEMORY_AREAS_H_
 #define PAELLA_SHIM_MEMORY_AREAS_H_
 

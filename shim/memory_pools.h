@@ -1,5 +1,5 @@
-// Pools of stream-ordered memory, as the program sees them: names for what it allocates, with a limit and an account. The
-// memory comes from the daemon and goes back to it, whichever pool it is of, so a pool never has any that is not in use.
+// Pools of stream-ordered memory, as the program sees them: names for what it allocates, with a limit and an account.
+// The memory comes from the daemon and goes back to it, whichever pool it is of, so a pool never has any that is idle.
 //
 // Any thread. A pool is never freed, since allocations may outlive its destruction; when it is empty it serves again.
 #ifndef PAELLA_SHIM_MEMORY_POOLS_H_

@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <initializer_list>
 
 namespace paella::shim {
 namespace {
@@ -21,9 +21,20 @@ constexpr int kPopulateRead = 22;                            // MADV_POPULATE_RE
 
 // Of this thread's stack, in both directions: more than the functions of this library have on it.
 constexpr std::uint64_t kStackBytes = 256 << 10;
-constexpr std::uint64_t kPieceBytes = 1 << 30;  // of one system call
 
 void* Pointer(std::uint64_t address) { return reinterpret_cast<void*>(address); }
+
+// The instruction by itself: what of the pages does not belong to the program's buffer may be anything, also what a
+// sanitizer would complain of. And no pwrite, which a limit of file sizes forbids for shared memory too.
+void CopyBytes(std::uint64_t to, std::uint64_t from, std::uint64_t size_bytes) {
+  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size_bytes) : : "memory");
+}
+
+// A page that nobody has touched yet has nothing that could be protected, and one behind the end of its file cannot be
+// read. False: it cannot be read, or this kernel cannot tell.
+bool Populate(std::uint64_t address, std::uint64_t size_bytes) {
+  return madvise(Pointer(address), size_bytes, kPopulateRead) == 0;
+}
 
 // With the kernel's own writes (a read() into the pages) waiting too, if we may; else those fail with EFAULT.
 int OpenUserFaults() {
@@ -39,9 +50,7 @@ bool Protect(int fd, std::uint64_t address, std::uint64_t size_bytes, std::uint6
   uffdio_register range{};
   range.range = {address, size_bytes};
   range.mode = UFFDIO_REGISTER_MODE_WP;
-  if (ioctl(fd, UFFDIO_REGISTER, &range) != 0) return false;
-  // A page that nobody has touched yet has nothing that could be protected.
-  if (madvise(Pointer(address), size_bytes, kPopulateRead) != 0) return false;
+  if (ioctl(fd, UFFDIO_REGISTER, &range) != 0 || !Populate(address, size_bytes)) return false;
   uffdio_writeprotect protect{};
   protect.range = {address, size_bytes};
   protect.mode = UFFDIO_WRITEPROTECT_MODE_WP;
@@ -74,18 +83,6 @@ class SignalsOff {
   sigset_t before_;
 };
 
-// The kernel copies: what of the pages does not belong to the program's buffer may be anything, also what a sanitizer
-// would complain of.
-bool CopyAll(long call, int file, std::uint64_t address, std::uint64_t size_bytes, std::uint64_t offset) {
-  for (std::uint64_t done = 0; done < size_bytes;) {
-    const std::uint64_t piece = std::min(size_bytes - done, kPieceBytes);
-    const long size = syscall(call, file, address + done, piece, offset + done);
-    if (size <= 0) return false;
-    done += static_cast<std::uint64_t>(size);
-  }
-  return true;
-}
-
 }  // namespace
 
 WriteHold::WriteHold(std::uint64_t address, std::uint64_t size_bytes) : fd_(HoldWrites(address, size_bytes)) {}
@@ -94,23 +91,24 @@ WriteHold::~WriteHold() {
   if (fd_ >= 0) close(fd_);  // who waits goes on, with what is there now
 }
 
-bool ExchangeForShared(std::uint64_t address, std::uint64_t size_bytes, int file, std::uint64_t offset) {
+bool ExchangeForShared(std::uint64_t address, std::uint64_t size_bytes, const SharedPages& pages) {
+  if (!Populate(address, size_bytes) && errno != EINVAL) return false;
   const SignalsOff signals_off;
   const WriteHold hold(address, size_bytes);
-  return CopyAll(SYS_pwrite64, file, address, size_bytes, offset) &&
-         mmap(Pointer(address), size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, file,
-              static_cast<off_t>(offset)) != MAP_FAILED;
+  CopyBytes(pages.address, address, size_bytes);
+  return mmap(Pointer(address), size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, pages.file,
+              static_cast<off_t>(pages.offset)) != MAP_FAILED;
 }
 
-bool ExchangeForPrivate(std::uint64_t address, std::uint64_t size_bytes, int file, std::uint64_t offset) {
+bool ExchangeForPrivate(std::uint64_t address, std::uint64_t size_bytes) {
   void* const pages = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) return false;
   bool is_done = false;
   {
     const SignalsOff signals_off;
     const WriteHold hold(address, size_bytes);
-    is_done = CopyAll(SYS_pread64, file, reinterpret_cast<std::uintptr_t>(pages), size_bytes, offset) &&
-              mremap(pages, size_bytes, size_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, Pointer(address)) != MAP_FAILED;
+    CopyBytes(reinterpret_cast<std::uintptr_t>(pages), address, size_bytes);
+    is_done = mremap(pages, size_bytes, size_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, Pointer(address)) != MAP_FAILED;
   }
   if (!is_done) munmap(pages, size_bytes);
   return is_done;

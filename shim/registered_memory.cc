@@ -100,11 +100,13 @@ CUresult RegisteredMemory::Register(std::uint64_t address, std::uint64_t size_by
   message.size_bytes = end - begin;
   ipc::RegisterHostReply reply;
   if (const CUresult result = client_.submission.Call(message, reply); result != CUDA_SUCCESS) {
-    return result == CUDA_ERROR_NOT_SUPPORTED ? UnsupportedForm("registering at an address that the daemon uses") : result;
+    const bool is_taken = result == CUDA_ERROR_NOT_SUPPORTED;
+    return is_taken ? UnsupportedForm("registering at an address that the daemon uses") : result;
   }
   const Pages pages{end, reply.arena_address};
-  if (!ExchangeForShared(begin, end - begin, client_.connection.arena_memory.get(), OffsetOf(pages))) {
-    const bool no_memory = errno == ENOMEM || errno == ENOSPC;
+  const SharedPages arena_pages{pages.arena_address, client_.connection.arena_memory.get(), OffsetOf(pages)};
+  if (!ExchangeForShared(begin, end - begin, arena_pages)) {
+    const bool no_memory = errno == ENOMEM;
     ForgetInDaemon(begin);
     return no_memory ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;
   }
@@ -141,10 +143,7 @@ CUresult RegisteredMemory::Unregister(const Allocation& allocation) {
   const auto found = pages_.find(begin);
   if (found == pages_.end()) return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;  // another thread was first
   const Pages& pages = found->second;
-  if (IsStillThere(begin, pages) &&
-      !ExchangeForPrivate(begin, pages.end - begin, client_.connection.arena_memory.get(), OffsetOf(pages))) {
-    return CUDA_ERROR_OUT_OF_MEMORY;
-  }
+  if (IsStillThere(begin, pages) && !ExchangeForPrivate(begin, pages.end - begin)) return CUDA_ERROR_OUT_OF_MEMORY;
   client_.allocations.Remove(allocation.base);
   pages_.erase(found);
   return ForgetInDaemon(begin);

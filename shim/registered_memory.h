@@ -1,5 +1,5 @@
-// Memory that the program has already and registers (cuMemHostRegister): pages of the arena take the place of its own, so
-// that the GPU knows it by the program's own address, and copies are DMA.
+// Memory that the program has already and registers (cuMemHostRegister): pages of the arena take the place of its own,
+// so that the GPU knows it by the program's own address, and copies are DMA.
 //
 //   the program's pages ── content ──▶ arena pages ─┬─ at the program's address, in this process
 //                                                   └─ at the same address, in the daemon, registered with the GPU
@@ -46,9 +46,9 @@ class RegisteredMemory {
   std::map<std::uint64_t, Pages> pages_;  // under mutex_; by their begin
 };
 
-// In the child of a fork, where arena pages are still the parent's: makes those at the program's own addresses private. The
-// first and the last page of each, in which the program may have other things, get a copy at once; the rest, as far as the
-// child has not written it, shows what parent and GPU make of it. Allocates nothing and takes no lock.
+// In the child of a fork, where arena pages are still the parent's: makes those at the program's own addresses private.
+// The first and the last page of each, in which the program may have other things, get a copy at once; the rest, as far
+// as the child has not written it, shows what parent and GPU make of it. Allocates nothing and takes no lock.
 void MakeRegisteredMemoryPrivate(const Connection& connection);
 
 }  // namespace paella::shim

@@ -1,6 +1,6 @@
-// Memory that a program had already and registers (cuMemHostRegister): pages of its arena, which it puts in the place of
-// its own at the same address. Here they are mapped at that address too, so that the GPU knows them by it, and kernels
-// may use the program's pointers as they are.
+// Memory that a program had already and registers (cuMemHostRegister): pages of its arena, which it puts in the place
+// of its own at the same address. Here they are mapped at that address too, so that the GPU knows them by it, and
+// kernels may use the program's pointers as they are.
 //
 // The address is the program's, so it may be taken here. Then the registration is refused; nothing is ever replaced.
 #include <fcntl.h>
@@ -17,8 +17,8 @@ constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::size_t kMaxRegistrations = 4096;
 
 // Where Linux puts what a program has by itself: below, programs that are not position-independent; above, the others,
-// shared libraries, stacks and whatever is mapped without an address. Windows and arenas are between them, and must stay
-// free for tenants to come.
+// shared libraries, stacks and whatever is mapped without an address. Windows and arenas are between them, and must
+// stay free for tenants to come.
 constexpr std::uint64_t kLowProgramsEnd = 0x0100'0000'0000;
 constexpr std::uint64_t kHighProgramsBegin = 0x5500'0000'0000;
 constexpr std::uint64_t kAddressEnd = 0x8000'0000'0000;

@@ -44,6 +44,6 @@ CUresult paella_cuMemHostUnregister(void* p) {
   const auto allocation = client->allocations.FindStart(reinterpret_cast<std::uintptr_t>(p));
   if (!allocation || !allocation->registered) return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
   if (const CUresult result = client->captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
-  if (const CUresult result = client->streams.SynchronizeAll(client->wait_style()); result != CUDA_SUCCESS) return result;
-  return GiveBack(*client, *allocation);
+  const CUresult result = client->streams.SynchronizeAll(client->wait_style());
+  return result == CUDA_SUCCESS ? GiveBack(*client, *allocation) : result;
 }

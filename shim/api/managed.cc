@@ -1,7 +1,8 @@
 // Managed memory: hints about it, which change nothing here (managed_hints.h), and what streams it is attached to.
 //
-// Natively most of them need a GPU that pages on demand (CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS), which this one does
-// not claim to be. They are taken nevertheless: many programs never ask, and a hint that does nothing keeps its promise.
+// Natively most of them need a GPU that pages on demand (CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS), which this one
+// does not claim to be. They are taken nevertheless: many programs never ask, and a hint that does nothing keeps its
+// promise.
 #include <algorithm>
 #include <cstring>
 
@@ -183,7 +184,8 @@ CUresult GiveAttribute(void* data, std::size_t size_bytes, CUmem_range_attribute
     case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION: return GiveInt(data, size_bytes, DeviceOf(hints.last_prefetch));
     case CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION_TYPE: return GiveInt(data, size_bytes, hints.preferred.type);
     case CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION_ID: return GiveInt(data, size_bytes, hints.preferred.id);
-    case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION_TYPE: return GiveInt(data, size_bytes, hints.last_prefetch.type);
+    case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION_TYPE:
+      return GiveInt(data, size_bytes, hints.last_prefetch.type);
     case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION_ID: return GiveInt(data, size_bytes, hints.last_prefetch.id);
     default: return CUDA_ERROR_INVALID_VALUE;
   }
@@ -264,9 +266,10 @@ CUresult paella_cuStreamAttachMemAsync(CUstream hStream, CUdeviceptr dptr, size_
   return CheckStream(*client, hStream);
 }
 
-// Nobody else's device can write the GPU's memory, which is what GPU_DIRECT_RDMA_SUPPORTED says: there is never anything to
-// be flushed.
-CUresult paella_cuFlushGPUDirectRDMAWrites(CUflushGPUDirectRDMAWritesTarget target, CUflushGPUDirectRDMAWritesScope scope) {
+// Nobody else's device can write the GPU's memory, which is what GPU_DIRECT_RDMA_SUPPORTED says: there is never
+// anything to be flushed.
+CUresult paella_cuFlushGPUDirectRDMAWrites(CUflushGPUDirectRDMAWritesTarget target,
+                                           CUflushGPUDirectRDMAWritesScope scope) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   const bool scope_is_known =

@@ -30,7 +30,8 @@ CUresult CheckKind(CUmemAllocationType type, const CUmemLocation& location) {
 
 CUresult CheckProperties(const CUmemPoolProps* properties) {
   if (properties == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult result = CheckKind(properties->allocType, properties->location); result != CUDA_SUCCESS) return result;
+  const CUresult result = CheckKind(properties->allocType, properties->location);
+  if (result != CUDA_SUCCESS) return result;
   if (properties->handleTypes != CU_MEM_HANDLE_TYPE_NONE) return UnsupportedForm("a pool that can be exported");
   if (properties->usage != 0) return UnsupportedForm("a usage of cuMemPoolCreate");
   return properties->win32SecurityAttributes == nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
@@ -177,8 +178,8 @@ CUresult paella_cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc* map
   if (map == nullptr && count != 0) return CUDA_ERROR_INVALID_VALUE;
   for (std::size_t i = 0; i < count; ++i) {
     const bool is_own = map[i].location.type == CU_MEM_LOCATION_TYPE_DEVICE && map[i].location.id == 0;
-    if (!is_own) return CUDA_ERROR_INVALID_DEVICE;
-    if (map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE) return CUDA_ERROR_INVALID_DEVICE;  // its own device keeps it
+    // There is no other device, and its own keeps all rights.
+    if (!is_own || map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE) return CUDA_ERROR_INVALID_DEVICE;
   }
   return CUDA_SUCCESS;
 }

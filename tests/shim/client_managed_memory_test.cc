@@ -52,8 +52,9 @@ TEST_F(ClientManagedMemoryTest, AdviceHoldsForThePagesThatItIsGivenFor) {
 TEST_F(ClientManagedMemoryTest, LocationsAreToldWhereTheyAreTheSame) {
   constexpr auto kPreferred = CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION;
   EXPECT_EQ(Value(kPreferred, memory_, 4 * kPage), CU_DEVICE_INVALID);
-  ASSERT_EQ(cuMemAdvise_v2(memory_, 2 * kPage, CU_MEM_ADVISE_SET_PREFERRED_LOCATION, Gpu()), CUDA_SUCCESS);
-  ASSERT_EQ(cuMemAdvise(memory_ + 2 * kPage, 2 * kPage, CU_MEM_ADVISE_SET_PREFERRED_LOCATION, CU_DEVICE_CPU), CUDA_SUCCESS);
+  constexpr auto kPrefer = CU_MEM_ADVISE_SET_PREFERRED_LOCATION;
+  ASSERT_EQ(cuMemAdvise_v2(memory_, 2 * kPage, kPrefer, Gpu()), CUDA_SUCCESS);
+  ASSERT_EQ(cuMemAdvise(memory_ + 2 * kPage, 2 * kPage, kPrefer, CU_DEVICE_CPU), CUDA_SUCCESS);
   EXPECT_EQ(Value(kPreferred, memory_, 2 * kPage), 0);
   EXPECT_EQ(Value(kPreferred, memory_ + 2 * kPage, 2 * kPage), CU_DEVICE_CPU);
   EXPECT_EQ(Value(kPreferred, memory_, 4 * kPage), CU_DEVICE_INVALID);

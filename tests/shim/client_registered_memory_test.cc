@@ -114,7 +114,8 @@ TEST_F(ClientRegisteredMemoryTest, UnregisteredItIsTheProgramsAloneWithItsConten
   EXPECT_EQ(pages.data()[9], 9);
   EXPECT_EQ(cuMemHostUnregister(inside), CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
   unsigned type = 0;
-  EXPECT_EQ(cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, pages.address(10)), CUDA_ERROR_INVALID_VALUE);
+  constexpr auto kType = CU_POINTER_ATTRIBUTE_MEMORY_TYPE;
+  EXPECT_EQ(cuPointerGetAttribute(&type, kType, pages.address(10)), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(cuMemHostRegister_v2(inside, 2 * kPage, 0), CUDA_SUCCESS);  // and once more
   EXPECT_EQ(cuMemHostUnregister(inside), CUDA_SUCCESS);
 }

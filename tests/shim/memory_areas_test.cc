@@ -12,7 +12,7 @@ namespace {
 
 TEST(MemoryAreasTest, ALineIsTakenApart) {
   MemoryArea area;
-  ASSERT_TRUE(ParseMemoryArea("7f00a000-7f00c000 rw-s 00001000 fe:02 4711                       /a path/with spaces", area));
+  ASSERT_TRUE(ParseMemoryArea("7f00a000-7f00c000 rw-s 00001000 fe:02 4711          /a path/with spaces", area));
   EXPECT_EQ(area.begin, 0x7f00a000u);
   EXPECT_EQ(area.end, 0x7f00c000u);
   EXPECT_TRUE(area.readable && area.writable && area.shared && !area.executable);
