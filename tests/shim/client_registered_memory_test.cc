@@ -176,6 +176,25 @@ TEST_F(ClientRegisteredMemoryTest, WhatTheDaemonCannotTakeStaysAsItIs) {
   EXPECT_EQ(cuMemHostRegister_v2(pages.data(), pages.size(), 0), CUDA_SUCCESS);
 }
 
+// What an allocator gives begins and ends somewhere in a page, beside what others were given and its own notes.
+TEST_F(ClientRegisteredMemoryTest, AllocatedMemoryCanBeRegisteredAndItsNeighboursGoOn) {
+  std::vector<std::vector<unsigned char>> neighbours;
+  for (int i = 0; i < 20; ++i) neighbours.emplace_back(5000 + i, static_cast<unsigned char>(i));
+  for (const int i : {3, 9, 15}) {
+    ASSERT_EQ(cuMemHostRegister_v2(neighbours[i].data(), neighbours[i].size(), 0), CUDA_SUCCESS);
+    WriteByGpu(reinterpret_cast<CUdeviceptr>(neighbours[i].data()), 0xab, neighbours[i].size());
+  }
+  for (const int i : {2, 4, 8, 10, 14, 16}) neighbours[i].assign(9000, static_cast<unsigned char>(i));
+  for (const int i : {3, 9, 15}) {
+    EXPECT_EQ(neighbours[i], std::vector<unsigned char>(5000 + i, 0xab));
+    EXPECT_EQ(cuMemHostUnregister(neighbours[i].data()), CUDA_SUCCESS);
+    EXPECT_EQ(neighbours[i], std::vector<unsigned char>(5000 + i, 0xab));
+  }
+  for (const int i : {2, 4, 8, 10, 14, 16}) {
+    EXPECT_EQ(neighbours[i], std::vector<unsigned char>(9000, static_cast<unsigned char>(i)));
+  }
+}
+
 // Variables of the program are private pages of its file.
 TEST_F(ClientRegisteredMemoryTest, GlobalVariablesCanBeRegistered) {
   alignas(kPage) static unsigned char variable[2 * kPage] = {1, 2, 3};
