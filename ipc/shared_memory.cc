@@ -14,9 +14,10 @@ constexpr int kResizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 constexpr int kTextSeals = kResizeSeals | F_SEAL_WRITE;
 
 // MAP_FIXED_NOREPLACE is only a hint to kernels before 4.17: what landed elsewhere is refused.
-std::span<std::byte> MapAt(std::uint64_t address, std::size_t size_bytes, int protection, int flags, int fd) {
+std::span<std::byte> MapAt(std::uint64_t address, std::size_t size_bytes, int protection, int flags, int fd,
+                           std::uint64_t offset = 0) {
   if (address != 0) flags |= MAP_FIXED_NOREPLACE;
-  void* memory = mmap(reinterpret_cast<void*>(address), size_bytes, protection, flags, fd, 0);
+  void* memory = mmap(reinterpret_cast<void*>(address), size_bytes, protection, flags, fd, static_cast<off_t>(offset));
   if (memory == MAP_FAILED) return {};
   if (address != 0 && reinterpret_cast<std::uint64_t>(memory) != address) {
     munmap(memory, size_bytes);
@@ -33,8 +34,8 @@ void Fd::Reset(int fd) {
   fd_ = fd;
 }
 
-Mapping Mapping::Shared(int fd, std::size_t size_bytes, std::uint64_t address) {
-  return Mapping(MapAt(address, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd));
+Mapping Mapping::Shared(int fd, std::size_t size_bytes, std::uint64_t address, std::uint64_t offset) {
+  return Mapping(MapAt(address, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, offset));
 }
 
 Mapping Mapping::Inaccessible(std::uint64_t address, std::size_t size_bytes) {

@@ -47,7 +47,7 @@ class Mapping {
 
   // Both sides of a shared mapping; at `address` exactly when it is not 0, and then nothing that is mapped there is
   // replaced. Invalid on failure, errno tells why.
-  static Mapping Shared(int fd, std::size_t size_bytes, std::uint64_t address = 0);
+  static Mapping Shared(int fd, std::size_t size_bytes, std::uint64_t address = 0, std::uint64_t offset = 0);
 
   // Addresses that nobody can use: what keeps host memory out of a window.
   static Mapping Inaccessible(std::uint64_t address, std::size_t size_bytes);

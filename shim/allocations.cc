@@ -3,6 +3,8 @@
 #include <iterator>
 #include <mutex>
 
+#include "shim/memory_pools.h"
+
 namespace paella::shim {
 namespace {
 
@@ -47,6 +49,7 @@ std::optional<Allocation> Allocations::Remove(std::uint64_t base) {
   const Allocation allocation = found->second;
   by_base_.erase(found);
   Changed();
+  if (allocation.pool != nullptr) allocation.pool->Give(allocation.size_bytes);
   return allocation;
 }
 

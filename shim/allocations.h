@@ -16,6 +16,7 @@
 namespace paella::shim {
 
 struct Context;
+class MemoryPool;
 
 // kMapped: one cuMemMap of physical memory that the program has a handle of.
 enum class MemoryKind { kDevice, kHost, kManaged, kGlobal, kMapped };
@@ -27,7 +28,8 @@ struct Allocation {
   std::uint64_t size_bytes = 0;
   MemoryKind kind = MemoryKind::kDevice;
   unsigned host_flags = 0;  // CU_MEMHOSTALLOC_*
-  bool from_pool = false;
+  bool registered = false;  // cuMemHostRegister
+  MemoryPool* pool = nullptr;  // that it is taken from; it is given back there when the allocation is removed
   bool sync_memops = false;
   bool readable = true, writable = true;  // by the GPU; a mapping starts without these rights
   const Context* context = nullptr;  // with which it goes; null for globals, which go with their library, and mappings

@@ -25,11 +25,13 @@ bool StagingCommandIsComplete(void* submission, std::uint32_t stream, std::uint6
   return static_cast<Submission*>(submission)->IsComplete(stream, sequence);
 }
 
-// The channel is the parent's. Only closes and stores: other threads' locks may be held for ever here, cuInit's too.
+// The channel is the parent's. Only system calls and stores: other threads' locks may be held for ever here, cuInit's too.
 void InForkedChild() {
   if (phase == Phase::kInitialising || phase == Phase::kReady) phase = Phase::kForked;
   Client* const client = ready_client.exchange(nullptr);
   if (client == nullptr) return;
+  MakeRegisteredMemoryPrivate(client->connection);
+  close(client->connection.arena_memory.get());
   close(client->connection.socket.fd());
   close(client->connection.doorbell.get());
 }
@@ -112,7 +114,8 @@ Client::Client(Connection&& accepted, RealDriver* real_driver)
       pinned_blocks(submission, allocations),
       graph_memories(*this),
       captures(graphs, streams),
-      graph_execs(*this) {}
+      graph_execs(*this),
+      registered_memory(*this) {}
 
 CUresult InitialiseProcess() {
   static std::mutex mutex;

@@ -18,8 +18,11 @@
 #include "shim/graphs.h"
 #include "shim/handshake.h"
 #include "shim/libraries.h"
+#include "shim/managed_hints.h"
+#include "shim/memory_pools.h"
 #include "shim/pinned_blocks.h"
 #include "shim/real_driver.h"
+#include "shim/registered_memory.h"
 #include "shim/reservations.h"
 #include "shim/staging.h"
 #include "shim/streams.h"
@@ -54,9 +57,10 @@ struct Client {
   Captures captures;
   GraphExecs graph_execs;
   UserObjects user_objects;
-  std::atomic<std::uint64_t> pool_release_threshold_bytes{0};
+  MemoryPools memory_pools;
+  ManagedHintTable managed_hints;
+  RegisteredMemory registered_memory;
 
-  CUmemoryPool default_pool() { return reinterpret_cast<CUmemoryPool>(&pool_release_threshold_bytes); }
   ipc::WaitStyle wait_style() const {
     return current_context == nullptr ? ipc::WaitStyle::kAuto : current_context->wait_style();
   }

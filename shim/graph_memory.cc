@@ -40,7 +40,6 @@ CUresult GraphMemories::Make(std::uint64_t size_bytes, std::shared_ptr<GraphMemo
   Allocation allocation;
   allocation.base = reply.address;
   allocation.size_bytes = size_bytes;
-  allocation.from_pool = true;
   allocation.context = current_context;
   client_.allocations.Add(allocation);
   memory = std::make_shared<GraphMemory>(client_, reply.address, size_bytes);

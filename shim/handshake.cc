@@ -73,6 +73,7 @@ bool Map(ipc::Packet& packet, Connection& connection, std::string& reason) {
   connection.channel = ipc::Mapping::Shared(packet.fds[0].get(), welcome.channel_bytes);
   connection.arena = ipc::Mapping::Shared(packet.fds[1].get(), welcome.arena_bytes, welcome.arena_base);
   connection.window = ipc::Mapping::Inaccessible(welcome.window_base, welcome.window_bytes);
+  connection.arena_memory = std::move(packet.fds[1]);
   connection.doorbell = std::move(packet.fds[2]);
   if (connection.channel.valid() && connection.arena.valid() && connection.window.valid()) return true;
   reason = std::string("cannot map its memory here: ") + std::strerror(errno);

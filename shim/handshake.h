@@ -17,6 +17,7 @@ struct Connection {
   ipc::Fd doorbell;
   ipc::Mapping channel;
   ipc::Mapping arena;
+  ipc::Fd arena_memory;  // what it is mapped from
   ipc::Mapping window;  // inaccessible: keeps host memory out of the GPU's addresses
   ipc::Welcome welcome;
 };

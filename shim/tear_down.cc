@@ -3,7 +3,9 @@
 namespace paella::shim {
 
 CUresult GiveBack(Client& client, const Allocation& allocation) {
+  if (allocation.registered) return client.registered_memory.Unregister(allocation);
   if (!client.allocations.Remove(allocation.base)) return CUDA_ERROR_INVALID_VALUE;  // another thread was first
+  if (allocation.kind == MemoryKind::kManaged) client.managed_hints.Forget(allocation.base, allocation.size_bytes);
   if (allocation.IsHost()) {
     ipc::FreeHost message;
     message.address = allocation.base;

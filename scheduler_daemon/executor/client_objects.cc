@@ -13,22 +13,22 @@ void* HostPointer(std::uint64_t address) { return reinterpret_cast<void*>(addres
 
 }  // namespace
 
-ClientObjects::ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, std::uint64_t arena_base,
-                             std::uint64_t arena_bytes)
+ClientObjects::ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, const Arena& arena)
     : driver_(driver),
       modules_(modules),
       tenant_(tenant),
-      arena_base_(arena_base),
+      arena_place_(arena),
       virtual_memory_(driver, tenant.memory, ranges_),
       arrays_(driver, tenant.memory, ranges_),
       graphs_(driver, *this),
-      arena_(arena_base, arena_bytes, kPageBytes) {}
+      arena_(arena.base, arena.size_bytes, kPageBytes) {}
 
 ClientObjects::~ClientObjects() {
   graphs_.Clear();  // they name kernels
   kernels_.clear();
   libraries_.clear();
   for (const auto& [address, size] : host_) driver_.cuMemHostUnregister(HostPointer(address));
+  UnregisterAll();
   for (const auto& [address, size] : device_) tenant_.memory.Free(address, tenant_.pending_commands == 0);
 }
 

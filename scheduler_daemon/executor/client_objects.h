@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ipc/shared_memory.h"
 #include "messages.h"
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/client_arrays.h"
@@ -67,8 +68,14 @@ class ClientObjects {
   // A program loads one image at a time in each thread; an upload that is never loaded costs more than its bytes.
   static constexpr std::size_t kMaxUploads = 4096;
 
-  ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, std::uint64_t arena_base,
-                std::uint64_t arena_bytes);
+  // Of the client's pinned memory.
+  struct Arena {
+    std::uint64_t base;
+    std::uint64_t size_bytes;
+    int memory;  // the descriptor that it is mapped from
+  };
+
+  ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, const Arena& arena);
   ~ClientObjects();  // gives everything back; nothing of it is in use on the GPU any more
 
   // Whether [address, address + size) is memory of this client that it may use so.
@@ -112,6 +119,8 @@ class ClientObjects {
   CUresult Handle(const ipc::FreeDevice& call, ipc::FreeDeviceReply& reply);
   CUresult Handle(const ipc::AllocateHost& call, ipc::AllocateHostReply& reply);
   CUresult Handle(const ipc::FreeHost& call, ipc::FreeHostReply& reply);
+  CUresult Handle(const ipc::RegisterHost& call, ipc::RegisterHostReply& reply);
+  CUresult Handle(const ipc::UnregisterHost& call, ipc::UnregisterHostReply& reply);
   CUresult Handle(const ipc::MemoryInfo& call, ipc::MemoryInfoReply& reply);
   CUresult Handle(const ipc::EventElapsed& call, ipc::EventElapsedReply& reply);
   CUresult Handle(const ipc::EncodeTensorMap& call, ipc::EncodeTensorMapReply& reply);
@@ -167,6 +176,14 @@ class ClientObjects {
     std::vector<int> attributes;     // as this client sees them
   };
 
+  // Pages of the arena at an address of the client's own memory.
+  struct Registration {
+    ipc::Mapping pages;
+    std::uint64_t arena_address;
+  };
+  CUresult MapAndRegister(const ipc::RegisterHost& call, std::uint64_t arena_address);
+  void UnregisterAll();
+
   // Under mutex_. Null: there is none, or it is retired.
   Library* FindLibrary(std::uint64_t library);
   std::shared_ptr<Module> FindModule(std::uint64_t library);
@@ -176,7 +193,7 @@ class ClientObjects {
   const Driver& driver_;
   ModuleCache& modules_;
   Tenant& tenant_;
-  const std::uint64_t arena_base_;
+  const Arena arena_place_;
 
   OwnedRanges ranges_;  // every allocation, global and mapping that may be used
   ClientVirtualMemory virtual_memory_;
@@ -188,6 +205,7 @@ class ClientObjects {
   std::unordered_map<std::uint64_t, std::uint64_t> device_;  // address -> size, what cuMemAlloc gave
   RangeAllocator arena_;
   std::unordered_map<std::uint64_t, std::uint64_t> host_;
+  std::unordered_map<std::uint64_t, Registration> registered_;  // by address; only on the worker, not under mutex_
   std::unordered_map<std::uint64_t, std::vector<std::byte>> uploads_;
   std::uint64_t upload_bytes_ = 0;  // of all of them
   std::unordered_map<std::uint64_t, Library> libraries_;

@@ -30,7 +30,8 @@ ClientSession::ClientSession(const Driver& driver, CUcontext context, ModuleCach
       channel_(resources_.channel.data()),
       reader_(channel_.ring()),
       tenant_(std::move(tenant)),
-      objects_(driver, modules, *tenant_, identity_.arena_base, identity_.arena_bytes),
+      objects_(driver, modules, *tenant_,
+               {identity_.arena_base, identity_.arena_bytes, resources_.arena_memory.get()}),
       worker_([this, context] {
         driver_.cuCtxSetCurrent(context);
         const auto staging = channel_.staging();

@@ -33,6 +33,7 @@ class ClientSession {
   struct Resources {
     ipc::Mapping channel;
     ipc::Mapping arena;
+    ipc::Fd arena_memory;  // the arena, to be mapped elsewhere too
     ipc::Fd doorbell;
   };
 
@@ -131,8 +132,8 @@ class ClientSession {
       return call.access != CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
     } else {
       return std::is_same_v<Call, ipc::LibraryUnload> || std::is_same_v<Call, ipc::FreeDevice> ||
-             std::is_same_v<Call, ipc::FreeHost> || std::is_same_v<Call, ipc::AddressUnmap> ||
-             std::is_same_v<Call, ipc::ArrayDestroy>;
+             std::is_same_v<Call, ipc::FreeHost> || std::is_same_v<Call, ipc::UnregisterHost> ||
+             std::is_same_v<Call, ipc::AddressUnmap> || std::is_same_v<Call, ipc::ArrayDestroy>;
     }
   }
 

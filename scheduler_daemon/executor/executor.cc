@@ -195,6 +195,7 @@ bool Executor::OnAttach(ipc::Packet& packet) {
   ClientSession::Resources resources;
   resources.channel = ipc::Mapping::Shared(packet.fds[0].get(), client->channel_bytes);
   resources.arena = ipc::Mapping::Shared(packet.fds[1].get(), client->arena_bytes, client->arena_base);
+  resources.arena_memory = std::move(packet.fds[1]);
   resources.doorbell = std::move(packet.fds[2]);
   if (!resources.channel.valid() || !resources.arena.valid()) {
     Refuse(client->client, "the executor cannot map the client's channel or arena");

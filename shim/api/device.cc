@@ -180,21 +180,3 @@ CUresult paella_cuDeviceGetExecAffinitySupport(int* pi, CUexecAffinityType, CUde
   *pi = 0;
   return CUDA_SUCCESS;
 }
-
-CUresult paella_cuDeviceGetDefaultMemPool(CUmemoryPool* pool_out, CUdevice dev) {
-  Client* client;
-  if (const CUresult result = EnterDevice(client, dev); result != CUDA_SUCCESS) return result;
-  if (pool_out == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  *pool_out = client->default_pool();
-  return CUDA_SUCCESS;
-}
-
-CUresult paella_cuDeviceGetMemPool(CUmemoryPool* pool, CUdevice dev) {
-  return paella_cuDeviceGetDefaultMemPool(pool, dev);
-}
-
-CUresult paella_cuDeviceSetMemPool(CUdevice dev, CUmemoryPool pool) {
-  Client* client;
-  if (const CUresult result = EnterDevice(client, dev); result != CUDA_SUCCESS) return result;
-  return pool == client->default_pool() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-}

@@ -69,5 +69,7 @@ CUresult paella_cuGetErrorString(CUresult error, const char** pStr) {
 }
 
 // Nothing here records profiles; torch.profiler must not trip over that.
+// The driver itself has given it up.
+CUresult paella_cuProfilerInitialize(const char*, const char*, CUoutput_mode) { return CUDA_ERROR_NOT_SUPPORTED; }
 CUresult paella_cuProfilerStart() { return CUDA_SUCCESS; }
 CUresult paella_cuProfilerStop() { return CUDA_SUCCESS; }

@@ -11,11 +11,7 @@ namespace {
 
 constexpr std::size_t kPitchAlignmentBytes = 512;  // the driver's on every GPU since Pascal
 
-CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_bytes, bool from_pool) {
-  // Stream-ordered allocation is what a thread may do beside another's capture.
-  if (const CUresult result = from_pool ? CUDA_SUCCESS : client.captures.CheckUnsafe(); result != CUDA_SUCCESS) {
-    return result;
-  }
+CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_bytes, MemoryPool* pool = nullptr) {
   ipc::AllocateDevice message;
   message.size_bytes = size_bytes;
   ipc::AllocateDeviceReply reply;
@@ -23,11 +19,24 @@ CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_b
   Allocation allocation;
   allocation.base = reply.address;
   allocation.size_bytes = size_bytes;
-  allocation.from_pool = from_pool;
+  allocation.pool = pool;
   allocation.context = current_context;
   client.allocations.Add(allocation);
   *address = reply.address;
   return CUDA_SUCCESS;
+}
+
+CUresult AllocateOutOfOrder(Client& client, CUdeviceptr* address, std::size_t size_bytes) {
+  if (const CUresult result = client.captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
+  return AllocateDevice(client, address, size_bytes);
+}
+
+// Stream-ordered allocation is what a thread may do beside another's capture.
+CUresult AllocateFrom(Client& client, MemoryPool& pool, CUdeviceptr* address, std::size_t size_bytes) {
+  if (!pool.Take(size_bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  const CUresult result = AllocateDevice(client, address, size_bytes, &pool);
+  if (result != CUDA_SUCCESS) pool.Give(size_bytes);
+  return result;
 }
 
 CUresult AllocateHost(Client& client, std::uint64_t& address, std::size_t size_bytes, MemoryKind kind, unsigned flags) {
@@ -81,18 +90,17 @@ CUresult CaptureAllocation(Client& client, Stream& stream, CUdeviceptr* dptr, st
   return result;
 }
 
-CUresult AllocateInOrder(CUdeviceptr* dptr, std::size_t size_bytes, CUmemoryPool pool, CUstream stream) {
-  Client* client;
-  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  Stream* const in = client->streams.Find(stream);
+// `pool` null: what the program gave for one is none.
+CUresult AllocateInOrder(Client& client, CUdeviceptr* dptr, std::size_t size_bytes, MemoryPool* pool, CUstream stream) {
+  Stream* const in = client.streams.Find(stream);
   if (in == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  if (dptr == nullptr || pool != client->default_pool()) return CUDA_ERROR_INVALID_VALUE;
+  if (dptr == nullptr || pool == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (size_bytes == 0) {
     *dptr = 0;
     return CUDA_SUCCESS;
   }
-  if (!in->IsOrdinary()) return CaptureAllocation(*client, *in, dptr, size_bytes);
-  return AllocateDevice(*client, dptr, size_bytes, true);
+  if (!in->IsOrdinary()) return CaptureAllocation(client, *in, dptr, size_bytes);
+  return AllocateFrom(client, *pool, dptr, size_bytes);
 }
 
 }  // namespace
@@ -101,7 +109,7 @@ CUresult paella_cuMemAlloc_v2(CUdeviceptr* dptr, size_t bytesize) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   if (dptr == nullptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
-  return AllocateDevice(*client, dptr, bytesize, false);
+  return AllocateOutOfOrder(*client, dptr, bytesize);
 }
 
 CUresult paella_cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
@@ -116,7 +124,7 @@ CUresult paella_cuMemAllocPitch_v2(CUdeviceptr* dptr, size_t* pPitch, size_t Wid
   if (__builtin_add_overflow(WidthInBytes, kPitchAlignmentBytes - 1, &pitch)) return CUDA_ERROR_INVALID_VALUE;
   pitch &= ~(kPitchAlignmentBytes - 1);
   if (__builtin_mul_overflow(pitch, Height, &total)) return CUDA_ERROR_INVALID_VALUE;
-  const CUresult result = AllocateDevice(*client, dptr, total, false);
+  const CUresult result = AllocateOutOfOrder(*client, dptr, total);
   if (result == CUDA_SUCCESS) *pPitch = pitch;
   return result;
 }
@@ -135,12 +143,14 @@ CUresult paella_cuMemAllocManaged(CUdeviceptr* dptr, size_t bytesize, unsigned i
 
 CUresult paella_cuMemAllocAsync(CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
   Client* client;
-  if (const CUresult result = Enter(client); result != CUDA_SUCCESS) return result;
-  return AllocateInOrder(dptr, bytesize, client->default_pool(), hStream);
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  return AllocateInOrder(*client, dptr, bytesize, &client->memory_pools.current(), hStream);
 }
 
 CUresult paella_cuMemAllocFromPoolAsync(CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool, CUstream hStream) {
-  return AllocateInOrder(dptr, bytesize, pool, hStream);
+  Client* client;
+  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
+  return AllocateInOrder(*client, dptr, bytesize, client->memory_pools.Find(pool), hStream);
 }
 
 CUresult paella_cuMemFree_v2(CUdeviceptr dptr) {
@@ -193,7 +203,7 @@ CUresult paella_cuMemFreeHost(void* p) {
   if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
   if (p == nullptr) return CUDA_SUCCESS;
   const auto allocation = client->allocations.FindStart(reinterpret_cast<std::uintptr_t>(p));
-  if (!allocation || allocation->kind != MemoryKind::kHost) return CUDA_ERROR_INVALID_VALUE;
+  if (!allocation || allocation->kind != MemoryKind::kHost || allocation->registered) return CUDA_ERROR_INVALID_VALUE;
   return Free(*client, *allocation);
 }
 

@@ -1,4 +1,4 @@
-// Questions about pointers and memory pools, answered from the local list of allocations.
+// Questions about pointers, answered from the local list of allocations.
 #include <cstring>
 
 #include "driver_api.h"
@@ -59,7 +59,7 @@ CUresult GiveAttribute(Client& client, void* data, CUpointer_attribute attribute
     case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: Give<int>(data, 0); break;
     case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: Give<int>(data, AccessFlags(allocation)); break;
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
-      Give<CUmemoryPool>(data, allocation.from_pool ? client.default_pool() : nullptr);
+      Give<CUmemoryPool>(data, allocation.pool != nullptr ? allocation.pool->handle() : nullptr);
       break;
     default: return UnsupportedForm("an attribute of cuPointerGetAttribute");
   }
@@ -98,11 +98,6 @@ void GiveNothing(void* data, CUpointer_attribute attribute) {
     case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: Give<unsigned>(data, 0); break;
     default: Give<std::uint64_t>(data, 0);
   }
-}
-
-CUresult EnterPool(Client*& client, CUmemoryPool pool) {
-  if (const CUresult result = Enter(client); result != CUDA_SUCCESS) return result;
-  return pool == client->default_pool() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 }  // namespace
@@ -168,78 +163,8 @@ CUresult paella_cuMemHostGetFlags(unsigned int* pFlags, void* p) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   const auto allocation = client->allocations.Find(reinterpret_cast<std::uintptr_t>(p));
-  if (pFlags == nullptr || !allocation || allocation->kind != MemoryKind::kHost) return CUDA_ERROR_INVALID_VALUE;
+  const bool is_pinned = allocation && allocation->kind == MemoryKind::kHost && !allocation->registered;
+  if (pFlags == nullptr || !is_pinned) return CUDA_ERROR_INVALID_VALUE;
   *pFlags = allocation->host_flags | CU_MEMHOSTALLOC_DEVICEMAP;  // always so with unified addressing
   return CUDA_SUCCESS;
-}
-
-CUresult paella_cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) {
-  Client* client;
-  if (const CUresult result = EnterPool(client, pool); result != CUDA_SUCCESS) return result;
-  if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  std::uint64_t used = 0;
-  switch (attr) {
-    case CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES:
-    case CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC:
-    case CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES: Give<int>(value, 1); return CUDA_SUCCESS;
-    case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD: Give<std::uint64_t>(value, client->pool_release_threshold_bytes); return CUDA_SUCCESS;
-    case CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT:
-    case CU_MEMPOOL_ATTR_USED_MEM_CURRENT:
-    case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH:
-    case CU_MEMPOOL_ATTR_USED_MEM_HIGH:
-      for (const Allocation& allocation : client->allocations.All()) {
-        if (allocation.from_pool) used += allocation.size_bytes;
-      }
-      Give<std::uint64_t>(value, used);
-      return CUDA_SUCCESS;
-    default: return CUDA_ERROR_INVALID_VALUE;
-  }
-}
-
-CUresult paella_cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) {
-  Client* client;
-  if (const CUresult result = EnterPool(client, pool); result != CUDA_SUCCESS) return result;
-  if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  std::uint64_t bytes = 0;
-  switch (attr) {
-    case CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES:
-    case CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC:
-    case CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES: return CUDA_SUCCESS;  // they steer what the daemon decides
-    case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD:
-      std::memcpy(&bytes, value, sizeof bytes);
-      client->pool_release_threshold_bytes = bytes;
-      return CUDA_SUCCESS;
-    case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH:
-    case CU_MEMPOOL_ATTR_USED_MEM_HIGH:  // a mark can only be set back
-      std::memcpy(&bytes, value, sizeof bytes);
-      return bytes == 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-    default: return CUDA_ERROR_INVALID_VALUE;  // unknown, or only to be read
-  }
-}
-
-CUresult paella_cuMemPoolGetAccess(CUmemAccess_flags* flags, CUmemoryPool memPool, CUmemLocation* location) {
-  Client* client;
-  if (const CUresult result = EnterPool(client, memPool); result != CUDA_SUCCESS) return result;
-  if (flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id != 0) return CUDA_ERROR_INVALID_VALUE;
-  const bool own = location->type == CU_MEM_LOCATION_TYPE_DEVICE && location->id == 0;
-  *flags = own ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
-  return CUDA_SUCCESS;
-}
-
-CUresult paella_cuMemPoolSetAccess(CUmemoryPool pool, const CUmemAccessDesc* map, size_t count) {
-  Client* client;
-  if (const CUresult result = EnterPool(client, pool); result != CUDA_SUCCESS) return result;
-  if (map == nullptr && count != 0) return CUDA_ERROR_INVALID_VALUE;
-  for (std::size_t i = 0; i < count; ++i) {
-    const bool own = map[i].location.type == CU_MEM_LOCATION_TYPE_DEVICE && map[i].location.id == 0;
-    if (!own) return CUDA_ERROR_INVALID_DEVICE;
-    if (map[i].flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE) return CUDA_ERROR_INVALID_DEVICE;  // its own device keeps it
-  }
-  return CUDA_SUCCESS;
-}
-
-CUresult paella_cuMemPoolTrimTo(CUmemoryPool pool, size_t) {
-  Client* client;
-  return EnterPool(client, pool);  // what is free already went back to the daemon
 }

@@ -22,6 +22,7 @@ const Program kPrograms[] = {
     {"ForkBeforeInit", Scenario("fork_before_init")},
     {"ForkAndExec", Scenario("fork_and_exec")},
     {"Memory", Scenario("memory")},
+    {"RegisteredMemory", Scenario("registered_memory")},
 };
 
 class Programs : public DaemonTest, public testing::WithParamInterface<Program> {};
@@ -53,7 +54,8 @@ TEST_P(Scenarios, SaysTheSameNativelyAndThroughTheDaemon) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Scenarios,
-                         testing::Values("many_threads", "streams_and_events", "host_callbacks", "memory"),
+                         testing::Values("many_threads", "streams_and_events", "host_callbacks", "memory",
+                                         "registered_memory"),
                          [](const auto& scenario) { return std::string(scenario.param); });
 
 class Clients : public DaemonTest {};

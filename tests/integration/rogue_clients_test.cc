@@ -493,6 +493,54 @@ TEST_F(Rogue, AsksForAbsurdAmounts) {
   EXPECT_TRUE(ServesNormalClients());
 }
 
+// Addresses that are the daemon's, other tenants' or nobody's: none is taken, and nothing that is there is replaced.
+TEST_F(Rogue, RegistersMemoryWhereItIsNot) {
+  RogueClient rogue(daemon_->socket());
+  ASSERT_TRUE(rogue.welcomed());
+  const std::uint64_t window = rogue.welcome().window_base, arena = rogue.welcome().arena_base;
+  const std::uint64_t next_window = window + rogue.welcome().window_bytes;
+  for (const std::uint64_t address : {std::uint64_t{0}, window, next_window, arena, arena + rogue.welcome().arena_bytes,
+                                      std::uint64_t{0x7000'0000'0123}, std::uint64_t{1} << 47, std::uint64_t{1} << 63,
+                                      ~std::uint64_t{0} - 4095}) {
+    ipc::RegisterHost call;
+    call.address = address;
+    call.size_bytes = 4096;
+    EXPECT_FALSE(rogue.Ask(call)) << std::hex << address;
+  }
+  ipc::RegisterHost call;
+  call.address = 0x7000'0000'0000;
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{100}, std::uint64_t{1} << 46, kFar}) {
+    call.size_bytes = size;
+    EXPECT_FALSE(rogue.Ask(call)) << size;
+  }
+  call.size_bytes = 8192;
+  EXPECT_TRUE(rogue.Ask(call));
+  EXPECT_FALSE(rogue.Ask(call));  // it is taken now
+  ipc::UnregisterHost end;
+  end.address = call.address + 4096;
+  EXPECT_FALSE(rogue.Ask(end));
+  end.address = call.address;
+  EXPECT_TRUE(rogue.Ask(end));
+  EXPECT_FALSE(rogue.Ask(end));
+  EXPECT_TRUE(rogue.Ask(call));  // and goes with the client
+  EXPECT_TRUE(ServesNormalClients());
+}
+
+// Each registration is a mapping of the daemon's, of which it can have so many.
+TEST_F(Rogue, RegistersMoreThanTheDaemonKeeps) {
+  RogueClient rogue(daemon_->socket());
+  ASSERT_TRUE(rogue.welcomed());
+  ipc::RegisterHost call;
+  call.size_bytes = 4096;
+  int taken = 0;
+  for (std::uint64_t i = 0; i < 5000; ++i) {
+    call.address = 0x7000'0000'0000 + i * 8192;
+    if (rogue.Ask(call)) ++taken;
+  }
+  EXPECT_EQ(taken, 4096);
+  EXPECT_TRUE(ServesNormalClients());
+}
+
 // Rubbish as an image must not reach further than the driver's answer.
 TEST_F(Rogue, LoadsRubbishAsAnImage) {
   RogueClient rogue(daemon_->socket());

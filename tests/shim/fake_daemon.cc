@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 #include "ipc/arrays.h"
 #include "ipc/submission_ring.h"
@@ -23,6 +24,7 @@ constexpr std::uint64_t kWindowBase = kBase, kWindowBytes = 1ull << 36;
 constexpr std::uint64_t kArenaBase = kBase + 2 * kWindowBytes, kArenaBytes = 64 << 20;
 constexpr std::size_t kDeviceBytes = 64 << 20;
 constexpr int kNotFound = 500;
+constexpr int kNotRegistered = 713;
 
 }  // namespace
 
@@ -128,6 +130,8 @@ bool FakeDaemon::Greet() {
   welcome.attributes[39] = 2048;   // threads per multiprocessor
   welcome.attributes[12] = 65536;  // registers per block
   welcome.attributes[89] = 1;      // concurrent managed access
+  welcome.attributes[91] = 1;      // the GPU uses host pointers of registered memory
+  welcome.attributes[99] = 1;      // registering memory
   welcome.attributes[102] = 1;     // virtual memory functions
   welcome.greatest_priority = -5;
   return socket_.Send(welcome, {channel.get(), arena.get(), doorbell_.get()});
@@ -179,6 +183,10 @@ bool FakeDaemon::CompleteCallbacks() {
 }
 
 std::byte* FakeDaemon::Memory(std::uint64_t address) {
+  if (const auto after = registered_.upper_bound(address); after != registered_.begin()) {
+    const auto& [begin, pages] = *std::prev(after);
+    if (address - begin < pages.size_bytes) address = pages.arena_address + (address - begin);
+  }
   if (address - kArenaBase < kArenaBytes) return arena_.data() + (address - kArenaBase);
   return device_.data() + (address - kWindowBase);
 }
@@ -469,6 +477,22 @@ void FakeDaemon::OnCall(std::uint32_t slot, const ipc::AllocateHost& m) {
   next_host_ += (m.size_bytes + 4095) & ~4095ull;
   ++live_allocations_;
   Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::RegisterHost& m) {
+  ipc::RegisterHostReply reply;
+  if (registering_error_ != 0) return Reply(slot, registering_error_, reply);
+  reply.arena_address = next_host_;
+  next_host_ += m.size_bytes;
+  ++live_allocations_;
+  registered_[m.address] = {m.size_bytes, reply.arena_address};
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::UnregisterHost& m) {
+  const bool is_registered = registered_.erase(m.address) == 1;
+  if (is_registered) --live_allocations_;
+  Reply(slot, is_registered ? 0 : kNotRegistered, ipc::UnregisterHostReply{});
 }
 
 // Mappings are the shim's alone here: reserved addresses have memory from the start.

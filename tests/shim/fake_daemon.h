@@ -45,6 +45,7 @@ class FakeDaemon {
   int array_copies() const { return array_copies_; }
   std::vector<ipc::GraphNodes> graphs();  // that are alive, in the order of their making
   int graph_updates() const { return graph_updates_; }
+  void RefuseToRegister(int error) { registering_error_ = error; }
   void RefuseToUnmap(bool refuse) { refuses_to_unmap_ = refuse; }
   std::vector<ipc::UnsupportedCall> unsupported_calls();  // all that has arrived by now
 
@@ -82,6 +83,8 @@ class FakeDaemon {
   void OnCall(std::uint32_t slot, const ipc::KernelOccupancy& m);
   void OnCall(std::uint32_t slot, const ipc::AllocateDevice& m);
   void OnCall(std::uint32_t slot, const ipc::AllocateHost& m);
+  void OnCall(std::uint32_t slot, const ipc::RegisterHost& m);
+  void OnCall(std::uint32_t slot, const ipc::UnregisterHost& m);
   void OnCall(std::uint32_t slot, const ipc::AddressReserve& m);
   void OnCall(std::uint32_t slot, const ipc::PhysicalCreate& m);
   void OnCall(std::uint32_t slot, const ipc::PhysicalProperties& m);
@@ -156,6 +159,10 @@ class FakeDaemon {
   std::vector<std::byte> device_;
   std::uint64_t next_device_, next_host_, next_library_ = 1;
   std::map<std::uint64_t, std::vector<std::byte>> uploads_;
+  struct Registration {
+    std::uint64_t size_bytes, arena_address;
+  };
+  std::map<std::uint64_t, Registration> registered_;  // by the client's own address
   std::mutex mutex_;
   std::vector<ipc::LaunchKernel> launches_;  // under mutex_
   std::map<std::uint64_t, ipc::GraphNodes> graphs_;  // under mutex_
@@ -167,6 +174,7 @@ class FakeDaemon {
   std::atomic<int> live_objects_{0}, array_copies_{0};
   std::atomic<int> graph_updates_{0};
   std::atomic<bool> refuses_to_unmap_{false};
+  std::atomic<int> registering_error_{0};
   std::atomic<bool> mute_{false}, greeted_{false}, stop_{false}, paused_{false}, stands_still_{false}, die_{false};
   std::atomic<std::size_t> live_allocations_{0};
   std::atomic<int> live_streams_{0};

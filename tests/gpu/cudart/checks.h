@@ -23,6 +23,12 @@ std::uint64_t Copies2D();
 std::uint64_t Fills();
 std::uint64_t PointerAttributes();
 
+// host_memory.cu
+std::uint64_t RegisteredMemory();
+std::uint64_t RegistrationErrors();
+std::uint64_t MemoryPools();
+std::uint64_t ManagedHints();
+
 // streams.cu
 std::uint64_t ManyStreams();
 std::uint64_t LegacyDefaultStream();

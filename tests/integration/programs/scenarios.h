@@ -25,6 +25,7 @@ int ForkBeforeInit(Arguments);
 int ForkAfterInit(Arguments);
 int ForkAndExec(Arguments);
 int Memory(Arguments);
+int RegisteredMemory(Arguments);
 int OutOfMemory(Arguments);
 int IllegalAddress(Arguments);
 int AsNobody(Arguments);

@@ -1,0 +1,170 @@
+#include "shim/registered_memory.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <iterator>
+
+#include "shim/client.h"
+#include "shim/memory_areas.h"
+#include "shim/page_exchange.h"
+#include "shim/unsupported.h"
+
+namespace paella::shim {
+namespace {
+
+constexpr std::uint64_t kPageMask = ipc::kPageBytes - 1;
+
+// Only private memory that can be read and written is the same to the program wherever its pages come from.
+CUresult CheckReplaceable(const MemoryArea& area) {
+  if (!area.readable || !area.writable) return CUDA_ERROR_INVALID_VALUE;
+  if (area.shared) return UnsupportedForm("registering memory that is shared with other processes, or a device's");
+  if (area.executable) return UnsupportedForm("registering memory with code");
+  if (area.name == "[stack]") return UnsupportedForm("registering the stack");
+  if (area.name.starts_with("/dev/")) return UnsupportedForm("registering a device's memory");
+  return CUDA_SUCCESS;
+}
+
+bool IsOf(const MemoryArea& area, const struct stat& file) {
+  return area.shared && area.inode == file.st_ino && area.device == file.st_dev;
+}
+
+bool IsInArena(const Connection& connection, std::uint64_t address) {
+  return address - connection.welcome.arena_base < connection.welcome.arena_bytes;
+}
+
+// The program may have closed the descriptor, and have something else under its number.
+bool ArenaIsThere(const Connection& connection) {
+  return ipc::IsSealedMemory(connection.arena_memory.get(), connection.welcome.arena_bytes);
+}
+
+// What else is in the page is the program's, also what a sanitizer forbids to touch.
+[[gnu::no_sanitize("address", "thread")]] void CopyPage(std::uint64_t address) {
+  auto* const word = reinterpret_cast<volatile std::uint64_t*>(address);
+  const std::uint64_t value = *word;
+  *word = value;
+}
+
+}  // namespace
+
+bool RegisteredMemory::Overlaps(std::uint64_t begin, std::uint64_t end) const {
+  const auto after = pages_.lower_bound(end);
+  return after != pages_.begin() && std::prev(after)->second.end > begin;
+}
+
+CUresult RegisteredMemory::Check(std::uint64_t begin, std::uint64_t end) const {
+  if (Overlaps(begin, end)) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
+  if (client_.OwnsAddress(begin) || client_.OwnsAddress(end - 1)) {
+    const auto there = client_.allocations.Find(begin);
+    return there && there->IsHost() ? CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED : CUDA_ERROR_INVALID_VALUE;
+  }
+  if (!MayExchange(begin, end - begin)) return UnsupportedForm("registering the stack");
+  MemoryAreas areas;
+  MemoryArea area;
+  std::uint64_t covered = begin;
+  while (covered < end && areas.Next(area)) {
+    if (area.end <= covered) continue;
+    if (area.begin > covered) break;  // nothing is mapped there
+    if (const CUresult result = CheckReplaceable(area); result != CUDA_SUCCESS) return result;
+    covered = area.end;
+  }
+  return covered >= end ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+std::uint64_t RegisteredMemory::OffsetOf(const Pages& pages) const {
+  return pages.arena_address - client_.welcome.arena_base;
+}
+
+CUresult RegisteredMemory::ForgetInDaemon(std::uint64_t begin) {
+  ipc::UnregisterHost message;
+  message.address = begin;
+  ipc::UnregisterHostReply reply;
+  return client_.submission.Call(message, reply);
+}
+
+CUresult RegisteredMemory::Register(std::uint64_t address, std::uint64_t size_bytes, unsigned flags) {
+  std::uint64_t end;
+  if (address == 0 || size_bytes == 0 || __builtin_add_overflow(address, size_bytes, &end) ||
+      __builtin_add_overflow(end, kPageMask, &end)) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  const std::uint64_t begin = address & ~kPageMask;
+  end &= ~kPageMask;
+  const std::lock_guard lock(mutex_);
+  if (const CUresult result = Check(begin, end); result != CUDA_SUCCESS) return result;
+  if (!ArenaIsThere(client_.connection)) return CUDA_ERROR_OPERATING_SYSTEM;
+
+  ipc::RegisterHost message;
+  message.address = begin;
+  message.size_bytes = end - begin;
+  ipc::RegisterHostReply reply;
+  if (const CUresult result = client_.submission.Call(message, reply); result != CUDA_SUCCESS) {
+    const bool is_taken = result == CUDA_ERROR_NOT_SUPPORTED;
+    return is_taken ? UnsupportedForm("registering at an address that the daemon uses") : result;
+  }
+  const Pages pages{end, reply.arena_address};
+  const SharedPages arena_pages{pages.arena_address, client_.connection.arena_memory.get(), OffsetOf(pages)};
+  if (!ExchangeForShared(begin, end - begin, arena_pages)) {
+    const bool no_memory = errno == ENOMEM;
+    ForgetInDaemon(begin);
+    return no_memory ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;
+  }
+  pages_.emplace(begin, pages);
+  Allocation allocation;
+  allocation.base = address;
+  allocation.size_bytes = size_bytes;
+  allocation.kind = MemoryKind::kHost;
+  allocation.registered = true;
+  allocation.host_flags = flags;
+  allocation.context = current_context;
+  client_.allocations.Add(allocation);
+  return CUDA_SUCCESS;
+}
+
+bool RegisteredMemory::IsStillThere(std::uint64_t begin, const Pages& pages) const {
+  struct stat file;
+  if (fstat(client_.connection.arena_memory.get(), &file) != 0) return false;
+  MemoryAreas areas;
+  MemoryArea area;
+  std::uint64_t covered = begin;
+  while (covered < pages.end && areas.Next(area)) {
+    if (area.end <= covered) continue;
+    if (area.begin > covered || !IsOf(area, file)) return false;
+    if (covered - area.begin + area.offset != covered - begin + OffsetOf(pages)) return false;
+    covered = area.end;
+  }
+  return covered >= pages.end;
+}
+
+CUresult RegisteredMemory::Unregister(const Allocation& allocation) {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t begin = allocation.base & ~kPageMask;
+  const auto found = pages_.find(begin);
+  if (found == pages_.end()) return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;  // another thread was first
+  const Pages& pages = found->second;
+  if (IsStillThere(begin, pages) && !ExchangeForPrivate(begin, pages.end - begin)) return CUDA_ERROR_OUT_OF_MEMORY;
+  client_.allocations.Remove(allocation.base);
+  pages_.erase(found);
+  return ForgetInDaemon(begin);
+}
+
+void MakeRegisteredMemoryPrivate(const Connection& connection) {
+  struct stat file;
+  if (!ArenaIsThere(connection) || fstat(connection.arena_memory.get(), &file) != 0) return;
+  MemoryAreas areas;
+  MemoryArea area;
+  while (areas.Next(area)) {
+    if (!IsOf(area, file) || IsInArena(connection, area.begin)) continue;
+    // An area that fails stays as it is, shared.
+    if (mmap(reinterpret_cast<void*>(area.begin), area.end - area.begin, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, connection.arena_memory.get(),
+             static_cast<off_t>(area.offset)) == MAP_FAILED) {
+      continue;
+    }
+    CopyPage(area.begin);
+    CopyPage(area.end - ipc::kPageBytes);
+  }
+}
+
+}  // namespace paella::shim
