@@ -261,7 +261,7 @@ TEST_F(ClientGraphsTest, ACaptureEndsWhereItBegan) {
     cuCtxSetCurrent(context_);
     EXPECT_EQ(cuStreamEndCapture(stream_, &graph), CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD);
   }).join();
-  EXPECT_EQ(cuGraphDestroy(End(stream_)), CUDA_SUCCESS);
+  EXPECT_EQ(cuStreamEndCapture(stream_, &graph), CUDA_ERROR_ILLEGAL_STATE);  // it is gone
   Begin(stream_, CU_STREAM_CAPTURE_MODE_RELAXED);
   std::thread([&] {
     cuCtxSetCurrent(context_);

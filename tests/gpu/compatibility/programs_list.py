@@ -77,6 +77,8 @@ def _cuda(name: str, *libraries: str) -> Program:
 
 
 ALLOCATOR = "PYTORCH_CUDA_ALLOC_CONF"
+# Else XLA measures which of its kernels are fastest and takes those, which add in different orders.
+XLA_SAME_EACH_TIME = "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0"
 
 PROGRAM_LIST = (
     Program("example", "vector_add", kind="binary", arguments=("--repeat", "2"),
@@ -94,6 +96,7 @@ PROGRAM_LIST = (
             arguments=("--new-tokens", "24", "--repeats", "2")),
     Program("example", "jax_serve.py", kind="example", sections=("jax_serve",),
             keys=("requests", "fingerprint"),
+            environment=(("XLA_FLAGS", XLA_SAME_EACH_TIME),),
             arguments=("--requests", "50", "--rate", "100")),
     _torchvision("torchvision", "eager", TORCHVISION),
     _torchvision("torchvision, CUDA graph", "graph", TORCHVISION_GRAPHS),

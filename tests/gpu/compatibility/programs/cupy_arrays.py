@@ -19,10 +19,14 @@ def elementwise(record: Recorder) -> None:
                                     "square_of_difference")
     norm = cupy.ReductionKernel("float32 x", "float32 y", "x * x", "a + b", "y = sqrt(a)", "0",
                                 "norm_of")
-    fused = cupy.fuse(lambda x: cupy.tanh(x) * 2 + 1)
+
+    @cupy.fuse()
+    def scaled_tanh(x):  # a lambda's name is none for a kernel
+        return cupy.tanh(x) * 2 + 1
+
     record.outputs(sine=cupy.sin(values), rows=values.sum(axis=1), square=square(values, values[0]),
                    norm=norm(values),
-                   fused=fused(values), sort=cupy.sort(values, axis=0), positive=values[values > 0],
+                   fused=scaled_tanh(values), sort=cupy.sort(values, axis=0), positive=values[values > 0],
                    cumsum=values.cumsum(axis=0), half=values.astype(cupy.float16) * 3,
                    unique=cupy.unique(values.round(1)))
 
