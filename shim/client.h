@@ -17,6 +17,7 @@
 #include "shim/graphs.h"
 #include "shim/handshake.h"
 #include "shim/libraries.h"
+#include "shim/opened_memory.h"
 #include "shim/pinned_blocks.h"
 #include "shim/real_driver.h"
 #include "shim/reservations.h"
@@ -41,6 +42,7 @@ struct Client {
   Events events;
   Callbacks callbacks;
   Allocations allocations;
+  OpenedMemory opened_memory;
   Reservations reservations;
   StagingAllocator staging;
   Libraries libraries;

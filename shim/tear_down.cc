@@ -3,6 +3,7 @@
 namespace paella::shim {
 
 CUresult GiveBack(Client& client, const Allocation& allocation) {
+  if (allocation.kind == MemoryKind::kOpened) return client.opened_memory.CloseAll(allocation.base);
   if (!client.allocations.Remove(allocation.base)) return CUDA_ERROR_INVALID_VALUE;  // another thread was first
   if (allocation.IsHost()) {
     ipc::FreeHost message;

@@ -36,13 +36,12 @@ CUresult ClientObjects::Handle(const ipc::MemoryOpen& call, ipc::MemoryOpenReply
   return CUDA_SUCCESS;
 }
 
-CUresult ClientObjects::Handle(const ipc::MemoryClose& call, ipc::MemoryCloseReply& reply) {
+CUresult ClientObjects::Handle(const ipc::MemoryClose& call, ipc::MemoryCloseReply&) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = opened_.find(call.address);
     if (found == opened_.end()) return CUDA_ERROR_INVALID_VALUE;
-    reply.openings = --found->second;
-    if (reply.openings == 0) {
+    if (--found->second == 0) {
       opened_.erase(found);
       ranges_.Remove(call.address);
     }
