@@ -1,0 +1,11 @@
+// cuStreamWriteValue and cuStreamWaitValue, in pinned and in device memory.
+#ifndef PAELLA_TESTS_INTEGRATION_PROGRAMS_VALUES_H_
+#define PAELLA_TESTS_INTEGRATION_PROGRAMS_VALUES_H_
+
+namespace paella::integration {
+
+int Values();
+
+}  // namespace paella::integration
+
+#endif  // PAELLA_TESTS_INTEGRATION_PROGRAMS_VALUES_H_
