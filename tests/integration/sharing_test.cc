@@ -171,10 +171,16 @@ TEST_F(Sharing, AStoppedOwnerHoldsNobodyButWhoWaitsForIt) {
 class ValuesInMemory : public DaemonTest {};
 
 TEST_F(ValuesInMemory, AreWaitedForInSoftware) {
-  // Natively such a number of waits would fill the hardware's queues.
-  const auto client = StartClient(*daemon_, "values", {PAELLA_TEST_SHARING, "values"});
-  EXPECT_TRUE(EndsWell(*client));
-  EXPECT_TRUE(TenantIsGone("values"));
+  for (const char* role : {"values", "many_waits"}) {
+    const auto client = StartClient(*daemon_, role, {PAELLA_TEST_SHARING, role});
+    EXPECT_TRUE(EndsWell(*client));
+    EXPECT_TRUE(TenantIsGone(role));
+  }
+}
+
+TEST_F(ValuesInMemory, AreNativelyTheSame) {
+  test::ChildProcess native({PAELLA_TEST_SHARING, "values"}, test::NativeEnvironment());
+  EXPECT_TRUE(EndsWell(native));
 }
 
 TEST_F(ValuesInMemory, OthersGoOnWhileAStreamWaits) {

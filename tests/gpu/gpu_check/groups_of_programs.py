@@ -127,11 +127,26 @@ def graphs(machine, report):
             expect(finished.returncode == 0, finished.describe())
 
 
+def sharing(machine, report):
+    machine.start_paellad()
+    runs = [("pair", True), ("values", True), ("many_waits", False)]  # natively so many waits fill the hardware's queues
+    for role, is_native_too in runs:
+        with report.check(f"{role}: through Paella"):
+            finished = machine.paella([machine.program("integration_sharing"), role])
+            expect(finished.returncode == 0, finished.describe())
+        if not is_native_too or (machine.is_simulated and role == "pair"):
+            continue  # the simulated driver shares nothing between processes
+        with report.check(f"{role}: natively"):
+            finished = machine.native([machine.program("integration_sharing"), role])
+            expect(finished.returncode == 0, finished.describe())
+
+
 def torch(machine, report):
     machine.start_paellad()
     compare_documents(report, machine, "matmul", machine.python("torch_matmul.py"))
     compare_documents(report, machine, "resnet50", machine.python("torch_resnet50.py"))
     compare_documents(report, machine, "graph", machine.python("torch_graph.py"))
+    compare_documents(report, machine, "sharing", machine.python("torch_sharing.py"))
 
 
 def bad_calls(machine, report):

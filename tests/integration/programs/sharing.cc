@@ -1,6 +1,7 @@
 // integration_sharing peer          does what standard input says (sharing_peer.h)
 // integration_sharing pair          two such processes share memory and an event; exits with 0 if all is as CUDA says
 // integration_sharing values        writes of values in streams, and waits for values
+// integration_sharing many_waits    more of them than a GPU has queues
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -136,8 +137,8 @@ int BePair() {
 
 int main(int argc, char** argv) {
   using namespace paella::integration;
-  const std::map<std::string, int (*)()> roles{{"peer", BePeer}, {"pair", BePair}, {"values", Values}};
+  const std::map<std::string, int (*)()> roles{{"peer", BePeer}, {"pair", BePair}, {"values", Values}, {"many_waits", ManyWaits}};
   const std::string role = argc == 2 ? argv[1] : "";
-  if (!roles.contains(role)) examples::Fail(examples::kExitUsage, "name a role: peer, pair or values");
+  if (!roles.contains(role)) examples::Fail(examples::kExitUsage, "name a role: peer, pair, values or many_waits");
   return roles.at(role)();
 }

@@ -5,6 +5,8 @@
 namespace paella::integration {
 
 int Values();
+// More streams wait than there are hardware queues, and another one works: only where the waiting is done in software.
+int ManyWaits();
 
 }  // namespace paella::integration
 
