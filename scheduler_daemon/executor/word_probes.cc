@@ -36,7 +36,7 @@ bool WordProbes::Look(const Looker& looker, std::uint64_t sequence, const WordCo
     }
   }
   if (probe.sequence != sequence) probe = {nullptr, sequence};
-  if (now_ns >= probe.next_ns) result = Start(probe, word, now_ns);
+  if (now_ns >= probe.next_ns && in_flight_ < kMostInFlight) result = Start(probe, word, now_ns);
   return false;
 }
 

@@ -21,6 +21,8 @@ class WordProbes {
  public:
   static constexpr std::uint64_t kFirstPauseNs = 20'000;
   static constexpr std::uint64_t kLongestPauseNs = 1'000'000;
+  // Looks at once: each takes a physical stream, and beyond 32 of those streams share hardware queues for good.
+  static constexpr std::size_t kMostInFlight = 4;
 
   // Who looks: a stream of a client.
   using Looker = std::pair<const void*, std::uint32_t>;
