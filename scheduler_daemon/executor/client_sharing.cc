@@ -130,14 +130,14 @@ void ClientSession::AnswerEventWaiters() {
 
 void ClientSession::On(const ipc::WriteValue& message) {
   const bool has_form = WordCondition{message.address, 0, message.size_bytes, 0}.HasForm();
-  if (!has_form || message.flags > CU_STREAM_WRITE_VALUE_NO_MEMORY_BARRIER) return Break("a write of a value has no form");
+  if (!has_form) return Break("a write of a value has no form");
   const bool valid = objects_.Owns(message.address, message.size_bytes, RangeUse::kWrite);
   Enqueue(message.stream, message.sequence, valid, [this, message](CUstream stream) {
     if (message.size_bytes == 8) {
-      return driver_.cuStreamWriteValue64(stream, message.address, message.value, message.flags);
+      return driver_.cuStreamWriteValue64(stream, message.address, message.value, CU_STREAM_WRITE_VALUE_DEFAULT);
     }
     const auto value = static_cast<std::uint32_t>(message.value);
-    return driver_.cuStreamWriteValue32(stream, message.address, value, message.flags);
+    return driver_.cuStreamWriteValue32(stream, message.address, value, CU_STREAM_WRITE_VALUE_DEFAULT);
   });
 }
 

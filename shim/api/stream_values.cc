@@ -26,7 +26,7 @@ CUresult Check(const Client& client, const ValueOperation& operation) {
   if (!writes && (operation.flags & CU_STREAM_WAIT_VALUE_FLUSH) != 0) {
     return UnsupportedForm("a wait for a value with CU_STREAM_WAIT_VALUE_FLUSH");
   }
-  constexpr unsigned kMostWriteFlags = CU_STREAM_WRITE_VALUE_NO_MEMORY_BARRIER;
+  constexpr unsigned kMostWriteFlags = CU_STREAM_WRITE_VALUE_DEFAULT;  // in the second version of these functions
   constexpr unsigned kMostWaitFlags = CU_STREAM_WAIT_VALUE_NOR;
   if (operation.flags > (writes ? kMostWriteFlags : kMostWaitFlags)) return CUDA_ERROR_INVALID_VALUE;
   if (operation.address % operation.size_bytes != 0) return CUDA_ERROR_INVALID_VALUE;
@@ -43,7 +43,6 @@ CUresult Post(Client& client, const Stream& stream, const ValueOperation& operat
     message.address = operation.address;
     message.value = operation.value;
     message.size_bytes = operation.size_bytes;
-    message.flags = operation.flags;
     return client.submission.PostCommand(message);
   }
   ipc::WaitValue message;
@@ -71,6 +70,9 @@ CUresult Do(CUstream handle, std::span<const ValueOperation> operations) {
   return CUDA_SUCCESS;
 }
 
+// The first version let the barrier before a write be left out; there always is one here.
+unsigned WithoutBarrierFlag(unsigned flags) { return flags & ~unsigned{CU_STREAM_WRITE_VALUE_NO_MEMORY_BARRIER}; }
+
 CUresult DoOne(CUstream handle, const ValueOperation& operation) { return Do(handle, {&operation, 1}); }
 
 CUresult Read(const CUstreamBatchMemOpParams& parameters, ValueOperation& operation) {
@@ -92,11 +94,17 @@ CUresult Read(const CUstreamBatchMemOpParams& parameters, ValueOperation& operat
   return CUDA_SUCCESS;
 }
 
-CUresult DoBatch(CUstream handle, unsigned count, const CUstreamBatchMemOpParams* parameters, unsigned flags) {
+enum class Version { kFirst, kSecond };
+
+CUresult DoBatch(CUstream handle, unsigned count, const CUstreamBatchMemOpParams* parameters, unsigned flags,
+                 Version version) {
   if (parameters == nullptr || count == 0 || count > kMostInBatch || flags != 0) return CUDA_ERROR_INVALID_VALUE;
   ValueOperation operations[kMostInBatch];
   for (unsigned i = 0; i < count; ++i) {
-    if (const CUresult result = Read(parameters[i], operations[i]); result != CUDA_SUCCESS) return result;
+    ValueOperation& operation = operations[i];
+    if (const CUresult result = Read(parameters[i], operation); result != CUDA_SUCCESS) return result;
+    const bool is_write = operation.kind == ValueOperation::Kind::kWrite;
+    if (version == Version::kFirst && is_write) operation.flags = WithoutBarrierFlag(operation.flags);
   }
   return Do(handle, {operations, count});
 }
@@ -124,22 +132,22 @@ CUresult paella_cuStreamWaitValue64_v2(CUstream stream, CUdeviceptr addr, cuuint
   return Wait(stream, addr, value, 8, flags);
 }
 CUresult paella_cuStreamWriteValue32(CUstream stream, CUdeviceptr addr, cuuint32_t value, unsigned int flags) {
-  return Write(stream, addr, value, 4, flags);
+  return Write(stream, addr, value, 4, WithoutBarrierFlag(flags));
 }
 CUresult paella_cuStreamWriteValue32_v2(CUstream stream, CUdeviceptr addr, cuuint32_t value, unsigned int flags) {
   return Write(stream, addr, value, 4, flags);
 }
 CUresult paella_cuStreamWriteValue64(CUstream stream, CUdeviceptr addr, cuuint64_t value, unsigned int flags) {
-  return Write(stream, addr, value, 8, flags);
+  return Write(stream, addr, value, 8, WithoutBarrierFlag(flags));
 }
 CUresult paella_cuStreamWriteValue64_v2(CUstream stream, CUdeviceptr addr, cuuint64_t value, unsigned int flags) {
   return Write(stream, addr, value, 8, flags);
 }
 CUresult paella_cuStreamBatchMemOp(CUstream stream, unsigned int count, CUstreamBatchMemOpParams* paramArray,
                                    unsigned int flags) {
-  return DoBatch(stream, count, paramArray, flags);
+  return DoBatch(stream, count, paramArray, flags, Version::kFirst);
 }
 CUresult paella_cuStreamBatchMemOp_v2(CUstream stream, unsigned int count, CUstreamBatchMemOpParams* paramArray,
                                       unsigned int flags) {
-  return DoBatch(stream, count, paramArray, flags);
+  return DoBatch(stream, count, paramArray, flags, Version::kSecond);
 }

@@ -52,6 +52,8 @@ TEST_F(ClientValuesTest, WhatIsRefused) {
   EXPECT_EQ(cuStreamWaitValue32_v2(nullptr, 0x1000, 5, 0), CUDA_ERROR_INVALID_VALUE) << "nobody's memory";
   EXPECT_EQ(cuStreamWriteValue32_v2(nullptr, address_ + 64, 5, 0), CUDA_ERROR_INVALID_VALUE) << "past the end";
   EXPECT_EQ(cuStreamWaitValue32_v2(nullptr, address_, 5, 4), CUDA_ERROR_INVALID_VALUE) << "an unknown condition";
+  EXPECT_EQ(cuStreamWriteValue32_v2(nullptr, address_, 5, CU_STREAM_WRITE_VALUE_NO_MEMORY_BARRIER),
+            CUDA_ERROR_INVALID_VALUE) << "not in the second version";
   EXPECT_EQ(cuStreamWaitValue32_v2(nullptr, address_, 5, CU_STREAM_WAIT_VALUE_FLUSH), CUDA_ERROR_NOT_SUPPORTED);
   EXPECT_EQ(cuStreamWaitValue32_v2(reinterpret_cast<CUstream>(0x1234), address_, 5, 0), CUDA_ERROR_INVALID_HANDLE);
   int value = 0;

@@ -139,6 +139,14 @@ def sharing(machine, report):
         with report.check(f"{role}: natively"):
             finished = machine.native([machine.program("integration_sharing"), role])
             expect(finished.returncode == 0, finished.describe())
+    lines = {}
+    for place, run in (("paella", machine.paella),) + (() if machine.is_simulated else (("native", machine.native),)):
+        with report.check(f"every mistake: {place}"):
+            finished = run([machine.program("integration_sharing"), "errors"])
+            lines[place] = finished.stdout.splitlines()
+            expect(finished.returncode == 0, finished.describe(lines=200))
+    differences = [pair for pair in zip(lines.get("native", []), lines.get("paella", [])) if pair[0] != pair[1]]
+    report.measure("other errors than natively", differences)
 
 
 def torch(machine, report):

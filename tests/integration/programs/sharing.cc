@@ -1,6 +1,7 @@
 // integration_sharing peer          does what standard input says (sharing_peer.h)
 // integration_sharing pair          two such processes share memory and an event; exits with 0 if all is as CUDA says
 // integration_sharing values        writes of values in streams, and waits for values
+// integration_sharing errors        what mistakes are answered with: a line each, to be compared with a native run's
 // integration_sharing many_waits    more of them than a GPU has queues
 #include <fcntl.h>
 #include <spawn.h>
@@ -13,6 +14,7 @@
 #include <sstream>
 
 #include "examples/common/fail.h"
+#include "tests/integration/programs/sharing_errors.h"
 #include "tests/integration/programs/sharing_peer.h"
 #include "tests/integration/programs/values.h"
 
@@ -122,6 +124,10 @@ int BePair() {
   owner.Must("check 100 6", "right");
   owner.Must("query", "ok");
 
+  // Many threads wait for one event.
+  user.Must("block", "ok");
+  user.Must("record", "ok");
+  user.Must("synchronize_many", "ok");
   user.Must("close", "ok");
   user.Must("destroy_event", "ok");
   owner.Must("check 100 6", "right");
@@ -137,8 +143,8 @@ int BePair() {
 
 int main(int argc, char** argv) {
   using namespace paella::integration;
-  const std::map<std::string, int (*)()> roles{{"peer", BePeer}, {"pair", BePair}, {"values", Values}, {"many_waits", ManyWaits}};
+  const std::map<std::string, int (*)()> roles{{"peer", BePeer}, {"pair", BePair}, {"values", Values}, {"many_waits", ManyWaits}, {"errors", SharingErrors}};
   const std::string role = argc == 2 ? argv[1] : "";
-  if (!roles.contains(role)) examples::Fail(examples::kExitUsage, "name a role: peer, pair, values or many_waits");
+  if (!roles.contains(role)) examples::Fail(examples::kExitUsage, "name a role: peer, pair, values, many_waits or errors");
   return roles.at(role)();
 }

@@ -1,6 +1,8 @@
 #include "tests/integration/programs/sharing_peer.h"
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 namespace paella::integration {
@@ -79,6 +81,25 @@ std::string SharingPeer::Check(unsigned first, unsigned rounds) {
   return "right";
 }
 
+// More threads than there are answers on the way to one process.
+std::string SharingPeer::SynchronizeMany() {
+  constexpr int kThreads = 40;
+  CUcontext context = nullptr;
+  examples::Check(cuCtxGetCurrent(&context), "cuCtxGetCurrent");
+  std::atomic<int> begun{0}, failed{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      ++begun;
+      if (cuCtxSetCurrent(context) != CUDA_SUCCESS || cuEventSynchronize(event_) != CUDA_SUCCESS) ++failed;
+    });
+  }
+  while (begun < kThreads) std::this_thread::yield();
+  flag_.Raise();
+  for (std::thread& thread : threads) thread.join();
+  return failed == 0 ? "ok" : std::to_string(failed) + " failed";
+}
+
 std::optional<std::string> SharingPeer::AnswerAboutEvent(const std::string& command, const std::string& handle) {
   if (command == "event") return NameOf(cuEventCreate(&event_, CU_EVENT_INTERPROCESS | CU_EVENT_DISABLE_TIMING));
   if (command == "share_event") {
@@ -92,6 +113,7 @@ std::optional<std::string> SharingPeer::AnswerAboutEvent(const std::string& comm
   if (command == "await") return NameOf(cuStreamWaitEvent(stream_, event_, 0));
   if (command == "query") return NameOf(cuEventQuery(event_));
   if (command == "synchronize") return NameOf(cuEventSynchronize(event_));
+  if (command == "synchronize_many") return SynchronizeMany();
   return std::nullopt;
 }
 

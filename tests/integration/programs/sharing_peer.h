@@ -12,6 +12,7 @@
 //   event, share_event, open_event HANDLE, destroy_event                           -> as with memory
 //   record, await        the event, in the stream                                  -> ok, or an error's name
 //   query, synchronize   the event                                                 -> ok, or an error's name
+//   synchronize_many     the same by many threads at once; the stream is unblocked when they have begun
 //   query_stream                                                                   -> ok, or an error's name
 //   end
 #ifndef PAELLA_TESTS_INTEGRATION_PROGRAMS_SHARING_PEER_H_
@@ -36,6 +37,7 @@ class SharingPeer {
  private:
   static constexpr unsigned kCount = 3000;
 
+  std::string SynchronizeMany();
   std::string Check(unsigned first, unsigned rounds);
   std::optional<std::string> AnswerAboutMemory(const std::string& command, const std::string& first,
                                                const std::string& second);
