@@ -25,7 +25,7 @@
 namespace paella::ipc {
 
 // Of the channel, of the messages and of the control socket together. Both sides must have the same.
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 
 // Bits of Hello's and Welcome's `features`: what a side knows that the other may be too old for.
 inline constexpr std::uint64_t kFeatureUnsupportedCalls = 1;  // the packet UnsupportedCall

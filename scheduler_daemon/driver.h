@@ -26,7 +26,7 @@ namespace paella::scheduler_daemon {
   X(cuMemsetD2D32Async) X(cuModuleLoadDataEx) X(cuModuleUnload) X(cuModuleGetFunction) X(cuModuleGetGlobal)          \
   X(cuModuleGetFunctionCount) X(cuModuleEnumerateFunctions) X(cuFuncGetName) X(cuFuncGetAttribute)                   \
   X(cuFuncSetAttribute) X(cuFuncGetParamInfo) X(cuFuncLoad) X(cuLaunchKernelEx) X(cuStreamCreateWithPriority)        \
-  X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWriteValue64) X(cuStreamWaitValue64)          \
+  X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWriteValue32) X(cuStreamWriteValue64) X(cuStreamWaitValue64)          \
   X(cuEventCreate) X(cuEventRecord) X(cuEventElapsedTime) X(cuEventDestroy)                                          \
   X(cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags) X(cuOccupancyAvailableDynamicSMemPerBlock)                 \
   X(cuOccupancyMaxActiveClusters) X(cuMemGetInfo) X(cuCtxGetCurrent)                                                 \
@@ -39,7 +39,8 @@ namespace paella::scheduler_daemon {
   X(cuSurfObjectCreate) X(cuSurfObjectDestroy)
 
 // May be null: what a client asks of them is not supported then.
-#define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X) X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled)
+#define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X) X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled)          \
+  X(cuTensorMapEncodeIm2col) X(cuTensorMapEncodeIm2colWide) X(cuTensorMapReplaceAddress)
 
 struct Driver {
 #define PAELLA_DECLARE(name) decltype(&::name) name = nullptr;

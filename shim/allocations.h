@@ -18,8 +18,8 @@ namespace paella::shim {
 struct Context;
 class MemoryPool;
 
-// kMapped: one cuMemMap of physical memory that the program has a handle of.
-enum class MemoryKind { kDevice, kHost, kManaged, kGlobal, kMapped };
+// kMapped: one cuMemMap of physical memory that the program has a handle of. kOpened: another process's.
+enum class MemoryKind { kDevice, kHost, kManaged, kGlobal, kMapped, kOpened };
 
 enum class MemoryUse { kRead, kWrite };
 
@@ -36,6 +36,7 @@ struct Allocation {
   std::uint64_t id = 0;  // CU_POINTER_ATTRIBUTE_BUFFER_ID: never the same twice
 
   bool Allows(MemoryUse use) const { return use == MemoryUse::kWrite ? writable : readable; }
+  bool IsShareable() const { return kind == MemoryKind::kDevice && !from_pool; }  // by cuIpcGetMemHandle
   bool IsHost() const { return kind == MemoryKind::kHost || kind == MemoryKind::kManaged; }
 };
 

@@ -86,7 +86,7 @@ CUresult InitialiseOnce() {
   std::string path, reason;
   auto connection = Connect(real == nullptr ? 0 : real->version(), path, reason);
   if (!connection || IsAnotherGpu(connection->welcome, reason)) return Fail(path, reason, real);
-  HideWhatTheShimLacks(connection->welcome.attributes);
+  TellWhatTheShimCan(connection->welcome.attributes);
   if (real != nullptr && !real->Initialise(connection->welcome)) real = nullptr;
   client_of_parent = new Client(std::move(*connection), real);
   return CUDA_SUCCESS;
@@ -107,6 +107,7 @@ Client::Client(Connection&& accepted, RealDriver* real_driver)
       streams(submission),
       events(submission),
       callbacks(channel, connection.socket, submission),
+      opened_memory(submission, allocations),
       staging(ipc::kStagingBytes, StagingCommandIsComplete, &submission),
       libraries(submission, allocations, real),
       arrays(submission),

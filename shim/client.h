@@ -20,6 +20,7 @@
 #include "shim/libraries.h"
 #include "shim/managed_hints.h"
 #include "shim/memory_pools.h"
+#include "shim/opened_memory.h"
 #include "shim/pinned_blocks.h"
 #include "shim/real_driver.h"
 #include "shim/registered_memory.h"
@@ -46,6 +47,7 @@ struct Client {
   Events events;
   Callbacks callbacks;
   Allocations allocations;
+  OpenedMemory opened_memory;
   Reservations reservations;
   StagingAllocator staging;
   Libraries libraries;

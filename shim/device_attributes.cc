@@ -13,12 +13,7 @@ constexpr CUdevice_attribute kLacking[] = {
     CU_DEVICE_ATTRIBUTE_DIRECT_MANAGED_MEM_ACCESS_FROM_HOST,
     CU_DEVICE_ATTRIBUTE_READ_ONLY_HOST_REGISTER_SUPPORTED,
     CU_DEVICE_ATTRIBUTE_UNIFIED_FUNCTION_POINTERS,
-    // cuStreamWaitValue and its kin
-    CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_MEM_OPS_V1,
-    CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS_V1,
-    CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_WAIT_VALUE_NOR_V1,
-    CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS,
-    CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_WAIT_VALUE_NOR,
+    // Of cuStreamWaitValue
     CU_DEVICE_ATTRIBUTE_CAN_FLUSH_REMOTE_WRITES,
     // Of cuMemCreate and its kin: memory elsewhere than on the GPU, and handles that other processes could import
     CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED,
@@ -32,7 +27,6 @@ constexpr CUdevice_attribute kLacking[] = {
     CU_DEVICE_ATTRIBUTE_HOST_NUMA_MEMORY_POOLS_SUPPORTED,
     CU_DEVICE_ATTRIBUTE_HOST_MEMORY_POOLS_SUPPORTED,
     CU_DEVICE_ATTRIBUTE_HOST_NUMA_MULTINODE_IPC_SUPPORTED,
-    CU_DEVICE_ATTRIBUTE_IPC_EVENT_SUPPORTED,
     CU_DEVICE_ATTRIBUTE_DMA_BUF_SUPPORTED,
     CU_DEVICE_ATTRIBUTE_HOST_ALLOC_DMA_BUF_SUPPORTED,
     CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_SUPPORTED,
@@ -47,12 +41,26 @@ constexpr CUdevice_attribute kLacking[] = {
     CU_DEVICE_ATTRIBUTE_COOPERATIVE_MULTI_DEVICE_LAUNCH,
 };
 
+// What is done in software, whatever the GPU can.
+constexpr CUdevice_attribute kOwn[] = {
+    // cuStreamWaitValue and its kin
+    CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_MEM_OPS_V1,
+    CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS_V1,
+    CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_WAIT_VALUE_NOR_V1,
+    CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS,
+    CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_WAIT_VALUE_NOR,
+    CU_DEVICE_ATTRIBUTE_IPC_EVENT_SUPPORTED,
+};
+
+void Set(std::vector<std::int32_t>& attributes, CUdevice_attribute attribute, std::int32_t value) {
+  if (static_cast<std::size_t>(attribute) < attributes.size()) attributes[attribute] = value;
+}
+
 }  // namespace
 
-void HideWhatTheShimLacks(std::vector<std::int32_t>& attributes) {
-  for (const CUdevice_attribute lacking : kLacking) {
-    if (static_cast<std::size_t>(lacking) < attributes.size()) attributes[lacking] = 0;
-  }
+void TellWhatTheShimCan(std::vector<std::int32_t>& attributes) {
+  for (const CUdevice_attribute lacking : kLacking) Set(attributes, lacking, 0);
+  for (const CUdevice_attribute own : kOwn) Set(attributes, own, 1);
 }
 
 }  // namespace paella::shim

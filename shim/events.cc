@@ -1,5 +1,7 @@
 #include "shim/events.h"
 
+#include "shim/shared_events.h"
+
 namespace paella::shim {
 namespace {
 
@@ -14,7 +16,7 @@ std::uint64_t SequenceOf(std::uint64_t point) { return point & ((std::uint64_t{1
 
 }  // namespace
 
-CUevent Events::Create(unsigned flags) {
+Event* Events::Take(unsigned flags) {
   Event* event = nullptr;
   {
     const std::lock_guard lock(mutex_);
@@ -29,16 +31,55 @@ CUevent Events::Create(unsigned flags) {
   event->recorded = false;
   event->point = 0;
   event->capture = 0;
+  event->opened = false;
+  return event;
+}
+
+CUevent Events::Insert(Event* event) {
   const auto handle = reinterpret_cast<CUevent>(event);
   by_handle_.Insert(handle, event);
   return handle;
+}
+
+CUevent Events::Create(unsigned flags) { return Insert(Take(flags)); }
+
+CUresult Events::CreateShared(unsigned flags, CUevent& handle) {
+  Event* const event = Take(flags);
+  ipc::SharedEventCreate message;
+  message.event = event->number;
+  ipc::SharedEventCreateReply reply;
+  const CUresult result = submission_.Call(message, reply);
+  if (result != CUDA_SUCCESS) {
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(event);
+    return result;
+  }
+  event->token_high = reply.token_high;
+  event->token_low = reply.token_low;
+  handle = Insert(event);
+  return CUDA_SUCCESS;
+}
+
+CUresult Events::Open(ipc::SharedEventOpen& message, CUevent& handle) {
+  Event* const event = Take(CU_EVENT_INTERPROCESS | CU_EVENT_DISABLE_TIMING);
+  message.event = event->number;
+  ipc::SharedEventOpenReply reply;
+  const CUresult result = submission_.Call(message, reply);
+  if (result != CUDA_SUCCESS) {
+    const std::lock_guard lock(mutex_);
+    spare_.push_back(event);
+    return result;
+  }
+  event->opened = true;
+  handle = Insert(event);
+  return CUDA_SUCCESS;
 }
 
 CUresult Events::Destroy(CUevent handle) {
   Event* const event = by_handle_.Erase(handle);
   if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   CUresult result = CUDA_SUCCESS;
-  if (event->HasTiming() && event->recorded) {
+  if (event->IsShared() || (event->HasTiming() && event->recorded)) {
     ipc::EventDestroy message;
     message.event = event->number;
     result = submission_.Post(message);
@@ -64,7 +105,9 @@ CUresult Events::Record(Event& event, const Stream& stream) {
   const bool last_command_tells_all =
       stream.number != kLegacyStream &&
       (!stream.IsBlocking() || submission_.IsComplete(kLegacyStream, submission_.Posted(kLegacyStream)));
-  if (event.HasTiming()) {
+  if (event.IsShared()) {
+    result = RecordShared(submission_, event, stream);
+  } else if (event.HasTiming()) {
     ipc::RecordTime message;
     message.stream = stream.number;
     message.event = event.number;
@@ -88,13 +131,20 @@ bool Events::IsComplete(const Event& event) const {
   return submission_.IsComplete(StreamOf(point), SequenceOf(point));
 }
 
+CUresult Events::Query(const Event& event) {
+  if (event.IsShared()) return QueryShared(submission_, event);
+  return IsComplete(event) ? CUDA_SUCCESS : submission_.NotReady();
+}
+
 CUresult Events::Synchronize(const Event& event, ipc::WaitStyle style) {
+  if (event.IsShared()) return SynchronizeShared(submission_, event);
   const std::uint64_t point = event.point.load(std::memory_order_acquire);
   const CUresult result = submission_.WaitFor(StreamOf(point), SequenceOf(point), style);
   return result != CUDA_SUCCESS ? result : submission_.Failure();
 }
 
 CUresult Events::MakeWait(const Stream& stream, const Event& event) {
+  if (event.IsShared()) return WaitShared(submission_, event, stream);
   const std::uint64_t point = event.point.load(std::memory_order_acquire);
   if (StreamOf(point) == stream.number || submission_.IsComplete(StreamOf(point), SequenceOf(point))) {
     return submission_.Failure();

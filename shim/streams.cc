@@ -86,8 +86,13 @@ CUresult Streams::Create(unsigned flags, int priority, Context* context, CUstrea
   stream->priority = priority;
   stream->id = next_id_.fetch_add(1, std::memory_order_relaxed);
   stream->context = context;
-  const CUresult posted = submission_.Post(message);
-  if (posted != CUDA_SUCCESS) return posted;
+  stream->wait_policy = CU_SYNC_POLICY_AUTO;
+  stream->hints = {};
+  if (const CUresult posted = submission_.Post(message); posted != CUDA_SUCCESS) return posted;
+  if (const Stream* const gate = gate_.load(std::memory_order_acquire)) {
+    const std::uint64_t held = submission_.Posted(gate->number);
+    if (const CUresult posted = WaitForStream(stream->number, gate->number, held); posted != CUDA_SUCCESS) return posted;
+  }
   handle = reinterpret_cast<CUstream>(stream);
   by_handle_.Insert(handle, stream);
   return CUDA_SUCCESS;
@@ -110,6 +115,56 @@ void Streams::DestroyAllOf(const Context& context) {
   for (const Stream* stream : by_handle_.All()) {
     if (stream->context == &context) Destroy(reinterpret_cast<CUstream>(const_cast<Stream*>(stream)));
   }
+}
+
+CUresult Streams::WaitForStream(std::uint32_t number, std::uint32_t other, std::uint64_t sequence) {
+  if (submission_.IsComplete(other, sequence)) return CUDA_SUCCESS;
+  ipc::WaitForSequence message;
+  message.stream = number;
+  message.other_stream = other;
+  message.other_sequence = sequence;
+  return submission_.PostCommand(message);
+}
+
+// With own_mutex_. Never destroyed.
+CUresult Streams::OwnStream(std::atomic<Stream*>& own, Stream*& stream) {
+  stream = own.load(std::memory_order_relaxed);
+  if (stream != nullptr) return CUDA_SUCCESS;
+  CUstream handle;
+  if (const CUresult result = Create(CU_STREAM_NON_BLOCKING, 0, nullptr, handle); result != CUDA_SUCCESS) return result;
+  stream = by_handle_.Find(handle);
+  own.store(stream, std::memory_order_release);
+  return CUDA_SUCCESS;
+}
+
+CUresult Streams::StreamBehindAll(Stream*& stream) {
+  const std::lock_guard lock(own_mutex_);
+  if (const CUresult result = OwnStream(behind_all_, stream); result != CUDA_SUCCESS) return result;
+  const std::uint32_t used = numbers_used_.load(std::memory_order_acquire);
+  for (std::uint32_t number = 0; number < used; ++number) {
+    if (number == stream->number) continue;
+    const CUresult posted = WaitForStream(stream->number, number, submission_.Posted(number));
+    if (posted != CUDA_SUCCESS) return posted;
+  }
+  return CUDA_SUCCESS;
+}
+
+CUresult Streams::Gate(Stream*& stream) {
+  const std::lock_guard lock(own_mutex_);
+  return OwnStream(gate_, stream);
+}
+
+CUresult Streams::HoldAllBehindGate() {
+  const std::lock_guard lock(own_mutex_);
+  const Stream* const gate = gate_.load(std::memory_order_relaxed);
+  const Stream* const behind_all = behind_all_.load(std::memory_order_relaxed);
+  const std::uint64_t held = submission_.Posted(gate->number);
+  CUresult result = WaitForStream(kLegacyStream, gate->number, held);
+  for (const Stream* stream : by_handle_.All()) {
+    if (result != CUDA_SUCCESS) return result;
+    if (stream != gate && stream != behind_all) result = WaitForStream(stream->number, gate->number, held);
+  }
+  return result;
 }
 
 bool Streams::LegacyIsDone() const {

@@ -14,6 +14,7 @@
 #include "shim/contexts.h"
 #include "shim/cuda_api.h"
 #include "shim/handle_map.h"
+#include "shim/stream_attributes.h"
 #include "shim/submission.h"
 
 namespace paella::shim {
@@ -31,9 +32,11 @@ enum class CaptureState : std::uint8_t {
 struct Stream {
   std::uint32_t number = 0;
   unsigned flags = 0;
-  int priority = 0;
+  std::atomic<int> priority{0};
   std::uint64_t id = 0;
   Context* context = nullptr;
+  std::atomic<CUsynchronizationPolicy> wait_policy{CU_SYNC_POLICY_AUTO};
+  StreamHints hints;  // under the lock of Streams for them
   std::atomic<CaptureState> capture_state{CaptureState::kNone};  // stored by Captures
 
   bool IsOrdinary() const { return capture_state.load(std::memory_order_acquire) == CaptureState::kNone; }
@@ -59,6 +62,16 @@ class Streams {
   bool IsDone(const Stream& stream) const {
     return stream.number != kLegacyStream ? IsIdle(stream.number) : LegacyIsDone();
   }
+  CUresult SetAttribute(Stream& stream, CUstreamAttrID attribute, const CUstreamAttrValue& value);
+  CUresult GetAttribute(const Stream& stream, CUstreamAttrID attribute, CUstreamAttrValue& value);
+  CUresult CopyAttributes(Stream& to, const Stream& from);
+
+  // For events of a whole context (api/context_events.cc). A stream of ours that has just been made to wait for all that
+  // was posted; the stream that holds others back; and that all streams, later ones too, wait for what is in that now.
+  CUresult StreamBehindAll(Stream*& stream);
+  CUresult Gate(Stream*& stream);
+  CUresult HoldAllBehindGate();
+
   CUresult Synchronize(const Stream& stream, ipc::WaitStyle style);
   CUresult SynchronizeAll(ipc::WaitStyle style);
 
@@ -68,6 +81,9 @@ class Streams {
   }
   bool IsIdle(std::uint32_t number) const { return submission_.IsComplete(number, submission_.Posted(number)); }
   bool LegacyIsDone() const;
+  CUresult SetPriority(Stream& stream, int priority);
+  CUresult OwnStream(std::atomic<Stream*>& own, Stream*& stream);
+  CUresult WaitForStream(std::uint32_t number, std::uint32_t other, std::uint64_t sequence);
   bool TakeNumber(std::uint32_t& number);
   Stream* FindDefault(CUstream handle);
   Stream* PerThreadStream() noexcept;
@@ -77,6 +93,10 @@ class Streams {
   Submission& submission_;
   HandleMap<Stream> by_handle_;
   Stream legacy_;
+  std::mutex own_mutex_;   // held while one of the next two is made, and while it is made to wait
+  std::atomic<Stream*> behind_all_{nullptr};
+  std::atomic<Stream*> gate_{nullptr};
+  std::mutex hints_mutex_;
   std::mutex mutex_;
   std::vector<Stream*> spare_;                                // under mutex_
   std::vector<std::uint32_t> free_numbers_;                   // under mutex_; destroyed streams', oldest first

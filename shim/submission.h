@@ -103,14 +103,31 @@ class Submission {
     if (sleeps.fetch_add(0, std::memory_order_acq_rel) != 0) [[unlikely]] WakeDaemon();
   }
 
+  // A command of a stream that is answered, too.
+  template <typename Message>
+  CUresult CallCommand(Message& message, typename ipc::ReplyOf<Message>::Type& reply) {
+    const std::size_t size = sizeof(std::uint32_t) + message.EncodedSize();
+    const auto post = [&](std::uint32_t slot) {
+      return PostCommandAs(Message::kKind, message.stream, size, [&](std::span<std::byte> out, std::uint64_t sequence) {
+        std::memcpy(out.data(), &slot, sizeof slot);
+        message.sequence = sequence;
+        message.Encode(out.subspan(sizeof slot));
+      });
+    };
+    return AnswerOf<Message>(post, reply);
+  }
+
   // Waits for the answer. `reply` is filled on success, and where the daemon says more about an error.
   template <typename Message>
   CUresult Call(const Message& message, typename ipc::ReplyOf<Message>::Type& reply) {
     const std::size_t size = sizeof(std::uint32_t) + message.EncodedSize();
-    std::vector<std::byte> data;
-    const CUresult result = CallRaw(Message::kKind, size, data, [&](std::span<std::byte> out) { message.Encode(out); });
-    const bool decoded = reply.Decode(data);
-    return result == CUDA_SUCCESS && !decoded ? CUDA_ERROR_UNKNOWN : result;
+    const auto post = [&](std::uint32_t slot) {
+      return Append(Message::kKind, size, [&](std::span<std::byte> out) {
+        std::memcpy(out.data(), &slot, sizeof slot);
+        message.Encode(out.subspan(sizeof slot));
+      });
+    };
+    return AnswerOf<Message>(post, reply);
   }
 
  private:
@@ -132,19 +149,19 @@ class Submission {
     return CUDA_SUCCESS;
   }
 
-  template <typename Encode>
-  CUresult CallRaw(ipc::MessageKind kind, std::size_t size_bytes, std::vector<std::byte>& data, Encode encode) {
+  // `post(slot)` posts the call, which names that slot.
+  template <typename Message, typename Post>
+  CUresult AnswerOf(Post post, typename ipc::ReplyOf<Message>::Type& reply) {
     std::uint32_t slot = 0;
     if (!TakeReplySlot(slot)) return Failure();
-    const CUresult posted = Append(kind, size_bytes, [&](std::span<std::byte> out) {
-      std::memcpy(out.data(), &slot, sizeof slot);
-      encode(out.subspan(sizeof slot));
-    });
-    if (posted != CUDA_SUCCESS) {
+    if (const CUresult posted = post(slot); posted != CUDA_SUCCESS) {
       GiveReplySlot(slot);
       return posted;
     }
-    return AwaitReply(slot, data);
+    std::vector<std::byte> data;
+    const CUresult result = AwaitReply(slot, data);
+    const bool decoded = reply.Decode(data);
+    return result == CUDA_SUCCESS && !decoded ? CUDA_ERROR_UNKNOWN : result;
   }
 
   void WakeDaemon();

@@ -4,6 +4,7 @@ namespace paella::shim {
 
 CUresult GiveBack(Client& client, const Allocation& allocation) {
   if (allocation.registered) return client.registered_memory.Unregister(allocation);
+  if (allocation.kind == MemoryKind::kOpened) return client.opened_memory.CloseAll(allocation.base);
   if (!client.allocations.Remove(allocation.base)) return CUDA_ERROR_INVALID_VALUE;  // another thread was first
   if (allocation.kind == MemoryKind::kManaged) client.managed_hints.Forget(allocation.base, allocation.size_bytes);
   if (allocation.IsHost()) {

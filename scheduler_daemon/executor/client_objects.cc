@@ -29,7 +29,10 @@ ClientObjects::~ClientObjects() {
   libraries_.clear();
   for (const auto& [address, size] : host_) driver_.cuMemHostUnregister(HostPointer(address));
   UnregisterAll();
-  for (const auto& [address, size] : device_) tenant_.memory.Free(address, tenant_.pending_commands == 0);
+  for (const auto& [address, size] : device_) FreeOwn(address, tenant_.pending_commands == 0);
+  for (const auto& [address, openings] : opened_) {
+    for (std::uint32_t i = 0; i < openings; ++i) CloseOne(address);
+  }
 }
 
 std::optional<KernelInfo> ClientObjects::FindKernel(std::uint64_t kernel) const {
@@ -80,7 +83,7 @@ bool ClientObjects::ForgetDevice(std::uint64_t address) {
   return device_.erase(address) == 1 && ranges_.Remove(address);
 }
 
-void ClientObjects::ReleaseDevice(std::uint64_t address) { tenant_.memory.Free(address, false); }
+void ClientObjects::ReleaseDevice(std::uint64_t address) { FreeOwn(address, false); }
 
 CUresult ClientObjects::Handle(const ipc::AllocateDevice& call, ipc::AllocateDeviceReply& reply) {
   const CUresult result = WithReclaim([&] { return tenant_.memory.Allocate(call.size_bytes, reply.address); });
@@ -93,7 +96,7 @@ CUresult ClientObjects::Handle(const ipc::AllocateDevice& call, ipc::AllocateDev
 
 CUresult ClientObjects::Handle(const ipc::FreeDevice& call, ipc::FreeDeviceReply&) {
   if (!ForgetDevice(call.address)) return CUDA_ERROR_INVALID_VALUE;
-  return tenant_.memory.Free(call.address, tenant_.pending_commands == 0);
+  return FreeOwn(call.address, tenant_.pending_commands == 0);
 }
 
 CUresult ClientObjects::Handle(const ipc::AllocateHost& call, ipc::AllocateHostReply& reply) {

@@ -25,6 +25,8 @@
 #include "scheduler_daemon/executor/modules.h"
 #include "scheduler_daemon/executor/owned_ranges.h"
 #include "scheduler_daemon/executor/range_allocator.h"
+#include "scheduler_daemon/executor/shared_allocations.h"
+#include "scheduler_daemon/executor/shared_events.h"
 #include "scheduler_daemon/executor/tenant_memory.h"
 
 namespace paella::scheduler_daemon {
@@ -34,6 +36,8 @@ struct Tenant {
   std::string name;
   std::uint32_t number;
   TenantMemory memory;
+  SharedAllocations shared_allocations;
+  SharedEvents shared_events;
   // Makes all tenants give back what they keep for later. No lock may be held.
   std::function<void()> reclaim_idle_memory = [] {};
   // How much all tenants together can still allocate, where the driver sees `free_bytes`.
@@ -121,9 +125,14 @@ class ClientObjects {
   CUresult Handle(const ipc::FreeHost& call, ipc::FreeHostReply& reply);
   CUresult Handle(const ipc::RegisterHost& call, ipc::RegisterHostReply& reply);
   CUresult Handle(const ipc::UnregisterHost& call, ipc::UnregisterHostReply& reply);
+  CUresult Handle(const ipc::MemoryShare& call, ipc::MemoryShareReply& reply);
+  CUresult Handle(const ipc::MemoryOpen& call, ipc::MemoryOpenReply& reply);
+  CUresult Handle(const ipc::MemoryClose& call, ipc::MemoryCloseReply& reply);
   CUresult Handle(const ipc::MemoryInfo& call, ipc::MemoryInfoReply& reply);
   CUresult Handle(const ipc::EventElapsed& call, ipc::EventElapsedReply& reply);
   CUresult Handle(const ipc::EncodeTensorMap& call, ipc::EncodeTensorMapReply& reply);
+  CUresult Handle(const ipc::EncodeTensorMapIm2col& call, ipc::EncodeTensorMapIm2colReply& reply);
+  CUresult Handle(const ipc::ReplaceTensorMapAddress& call, ipc::ReplaceTensorMapAddressReply& reply);
 
   template <typename Call, typename Reply>
     requires requires(ClientVirtualMemory& memory, const Call& call, Reply& reply) { memory.Handle(call, reply); }
@@ -183,6 +192,9 @@ class ClientObjects {
   };
   CUresult MapAndRegister(const ipc::RegisterHost& call, std::uint64_t arena_address);
   void UnregisterAll();
+  // Of this client's allocation, which others may have open.
+  CUresult FreeOwn(std::uint64_t address, bool may_unmap);
+  void CloseOne(std::uint64_t address);
 
   // Under mutex_. Null: there is none, or it is retired.
   Library* FindLibrary(std::uint64_t library);
@@ -203,6 +215,7 @@ class ClientObjects {
 
   mutable std::mutex mutex_;
   std::unordered_map<std::uint64_t, std::uint64_t> device_;  // address -> size, what cuMemAlloc gave
+  std::unordered_map<std::uint64_t, std::uint32_t> opened_;  // address -> openings of another client's allocation
   RangeAllocator arena_;
   std::unordered_map<std::uint64_t, std::uint64_t> host_;
   std::unordered_map<std::uint64_t, Registration> registered_;  // by address; only on the worker, not under mutex_

@@ -16,6 +16,11 @@ std::uint64_t DynamicSharedLimit(const KernelInfo& kernel) {
   return allowed > kernel.most_dynamic_shared_bytes ? kernel.most_dynamic_shared_bytes : kAsTheDriverSays;
 }
 
+void GiveTensorMap(const CUtensorMap& map, std::vector<std::byte>& bytes) {
+  bytes.resize(sizeof map);
+  std::memcpy(bytes.data(), &map, sizeof map);
+}
+
 }  // namespace
 
 CUresult ClientObjects::Handle(const ipc::KernelOccupancy& call, ipc::KernelOccupancyReply& reply) {
@@ -62,6 +67,47 @@ CUresult ClientObjects::Handle(const ipc::KernelMaxClusters& call, ipc::KernelMa
   return result;
 }
 
+CUresult ClientObjects::Handle(const ipc::ReplaceTensorMapAddress& call, ipc::ReplaceTensorMapAddressReply& reply) {
+  if (driver_.cuTensorMapReplaceAddress == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
+  CUtensorMap map{};
+  if (call.tensor_map.size() != sizeof map) return CUDA_ERROR_INVALID_VALUE;
+  std::memcpy(&map, call.tensor_map.data(), sizeof map);
+  const CUresult result = driver_.cuTensorMapReplaceAddress(&map, reinterpret_cast<void*>(call.address));
+  GiveTensorMap(map, reply.tensor_map);
+  return result;
+}
+
+CUresult ClientObjects::Handle(const ipc::EncodeTensorMapIm2col& call, ipc::EncodeTensorMapIm2colReply& reply) {
+  // The driver reads as many numbers as the rank says; of the box of pixels two fewer, without channels and images.
+  const std::size_t corner_numbers = call.wide != 0 ? 1 : std::size_t{call.rank} - 2;
+  if (call.rank < 3 || call.dimensions.size() != call.rank || call.strides_bytes.size() != call.rank - 1 ||
+      call.lower_corner.size() != corner_numbers || call.upper_corner.size() != corner_numbers ||
+      call.element_strides.size() != call.rank) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  const auto data_type = static_cast<CUtensorMapDataType>(call.data_type);
+  const auto address = reinterpret_cast<void*>(call.address);
+  const auto interleave = static_cast<CUtensorMapInterleave>(call.interleave);
+  const auto swizzle = static_cast<CUtensorMapSwizzle>(call.swizzle);
+  const auto l2_promotion = static_cast<CUtensorMapL2promotion>(call.l2_promotion);
+  const auto fill = static_cast<CUtensorMapFloatOOBfill>(call.out_of_bounds_fill);
+  CUtensorMap map{};
+  CUresult result = CUDA_ERROR_NOT_SUPPORTED;
+  if (call.wide == 0 && driver_.cuTensorMapEncodeIm2col != nullptr) {
+    result = driver_.cuTensorMapEncodeIm2col(&map, data_type, call.rank, address, call.dimensions.data(),
+                                             call.strides_bytes.data(), call.lower_corner.data(),
+                                             call.upper_corner.data(), call.channels_per_pixel, call.pixels_per_column,
+                                             call.element_strides.data(), interleave, swizzle, l2_promotion, fill);
+  } else if (call.wide != 0 && driver_.cuTensorMapEncodeIm2colWide != nullptr) {
+    result = driver_.cuTensorMapEncodeIm2colWide(
+        &map, data_type, call.rank, address, call.dimensions.data(), call.strides_bytes.data(), call.lower_corner[0],
+        call.upper_corner[0], call.channels_per_pixel, call.pixels_per_column, call.element_strides.data(), interleave,
+        static_cast<CUtensorMapIm2ColWideMode>(call.mode), swizzle, l2_promotion, fill);
+  }
+  GiveTensorMap(map, reply.tensor_map);
+  return result;
+}
+
 CUresult ClientObjects::Handle(const ipc::EncodeTensorMap& call, ipc::EncodeTensorMapReply& reply) {
   if (driver_.cuTensorMapEncodeTiled == nullptr) return CUDA_ERROR_NOT_SUPPORTED;
   // The driver reads as many numbers as the rank says.
@@ -78,8 +124,7 @@ CUresult ClientObjects::Handle(const ipc::EncodeTensorMap& call, ipc::EncodeTens
       call.element_strides.data(),
       static_cast<CUtensorMapInterleave>(call.interleave), static_cast<CUtensorMapSwizzle>(call.swizzle),
       static_cast<CUtensorMapL2promotion>(call.l2_promotion), static_cast<CUtensorMapFloatOOBfill>(call.out_of_bounds_fill));
-  reply.tensor_map.resize(sizeof map);
-  std::memcpy(reply.tensor_map.data(), &map, sizeof map);
+  GiveTensorMap(map, reply.tensor_map);
   return result;
 }
 

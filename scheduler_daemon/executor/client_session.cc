@@ -32,6 +32,7 @@ ClientSession::ClientSession(const Driver& driver, CUcontext context, ModuleCach
       tenant_(std::move(tenant)),
       objects_(driver, modules, *tenant_,
                {identity_.arena_base, identity_.arena_bytes, resources_.arena_memory.get()}),
+      shared_events_(tenant_->shared_events),
       worker_([this, context] {
         driver_.cuCtxSetCurrent(context);
         const auto staging = channel_.staging();
@@ -187,6 +188,10 @@ void ClientSession::On(const ipc::StreamDestroy& message) {
   if (!streams_.Destroy(message.stream)) Break("it destroys a stream that does not exist");
 }
 
+void ClientSession::On(const ipc::StreamSetPriority& message) {
+  if (!streams_.SetPriority(message.stream, message.priority)) Break("it changes a stream that does not exist");
+}
+
 void ClientSession::On(const ipc::LaunchKernel& message) {
   const auto kernel = objects_.FindKernel(message.kernel);
   if (!kernel) return Break("it launches a kernel that does not exist");
@@ -303,7 +308,10 @@ void ClientSession::On(const ipc::RecordTime& message) {
   });
 }
 
-void ClientSession::On(const ipc::EventDestroy& message) { objects_.DestroyEvent(message.event); }
+void ClientSession::On(const ipc::EventDestroy& message) {
+  objects_.DestroyEvent(message.event);
+  shared_events_.Destroy(message.event);
+}
 
 void ClientSession::On(const ipc::FreeInOrder& message) {
   if (!objects_.ForgetDevice(message.address)) {

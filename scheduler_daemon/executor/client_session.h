@@ -23,6 +23,7 @@
 #include "messages.h"
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/client_objects.h"
+#include "scheduler_daemon/executor/shared_events.h"
 #include "scheduler_daemon/executor/stream_table.h"
 #include "scheduler_daemon/executor/worker.h"
 
@@ -52,6 +53,8 @@ class ClientSession {
   void Complete(std::uint32_t stream, std::uint64_t sequence);
   // Wakes the client's threads if anything changed since the last time.
   void Announce();
+  // Answers who waited for a shared event that is complete now.
+  void AnswerEventWaiters();
   // Hands the stream's head to the client. False if the client does not take callbacks out fast enough: try again.
   bool PostCallback(std::uint32_t stream);
   // Forgets all that was not given to the GPU: the client is gone or broken.
@@ -62,6 +65,10 @@ class ClientSession {
   int doorbell() const { return resources_.doorbell.get(); }
   Tenant& tenant() { return *tenant_; }
   StreamTable& streams() { return streams_; }
+  // Whether [address, address + size) is memory that the client may use so.
+  bool Owns(std::uint64_t address, std::uint64_t size_bytes, RangeUse use) const {
+    return objects_.Owns(address, size_bytes, use);
+  }
   bool ready() const { return ready_.load(std::memory_order_acquire); }
 
   std::atomic<std::uint64_t> launches{0};
@@ -78,6 +85,9 @@ class ClientSession {
   void On(const ipc::Memset& message);
   void On(const ipc::WaitForSequence& message);
   void On(const ipc::HostCallback& message);
+  void On(const ipc::StreamSetPriority& message);
+  void On(const ipc::WriteValue& message);
+  void On(const ipc::WaitValue& message);
   void On(const ipc::RecordTime& message);
   void On(const ipc::EventDestroy& message);
   void On(const ipc::LaunchGraph& message);
@@ -87,7 +97,14 @@ class ClientSession {
   void On(const ipc::TextureDestroy& message);
   void On(const ipc::SurfaceDestroy& message);
 
-  // Every call runs on the worker: ClientObjects::Handle(call, reply), then the answer.
+  // Calls about shared events are about the order of commands: they are answered here and now (client_sharing.cc).
+  void OnCall(std::uint32_t slot, const ipc::SharedEventCreate& call);
+  void OnCall(std::uint32_t slot, const ipc::SharedEventOpen& call);
+  void OnCall(std::uint32_t slot, const ipc::SharedEventRecord& call);
+  void OnCall(std::uint32_t slot, const ipc::SharedEventWait& call);
+  void OnCall(std::uint32_t slot, const ipc::SharedEventState& call);
+
+  // Every other call runs on the worker: ClientObjects::Handle(call, reply), then the answer.
   template <typename Call>
   void OnCall(std::uint32_t slot, const Call& call) {
     if (slot >= ipc::kReplySlots) return Break("a call names a reply slot that does not exist");
@@ -97,9 +114,7 @@ class ClientSession {
     auto job = [this, slot, call] {
       typename ipc::ReplyOf<Call>::Type reply;
       const CUresult result = objects_.Handle(call, reply);
-      std::vector<std::byte> payload(reply.EncodedSize());
-      reply.Encode(payload);
-      Answer(slot, result, payload);
+      AnswerWith(slot, result, reply);
     };
     if constexpr (std::is_same_v<Call, ipc::LibraryUnload>) objects_.RetireLibrary(call.library);
     if constexpr (std::is_same_v<Call, ipc::ArrayDestroy>) objects_.arrays().RetireArray(call.array);
@@ -122,6 +137,8 @@ class ClientSession {
   static constexpr std::uint64_t kMaxWaitingBytes = 64 << 20;
   // Answers and frees in stream order. Each call holds a reply slot until it is answered.
   static constexpr std::size_t kMaxQueuedCalls = 1 << 16;
+  // Threads that wait for shared events hold their reply slots: some must stay free for what ends the waiting.
+  static constexpr std::size_t kMaxEventWaiters = ipc::kReplySlots / 2;
 
   // Calls that must not pull something from under a command that was read before them. PhysicalRelease and AddressFree
   // are not among them: memory stays as long as it is mapped, and addresses are only freed when nothing is mapped
@@ -133,7 +150,8 @@ class ClientSession {
     } else {
       return std::is_same_v<Call, ipc::LibraryUnload> || std::is_same_v<Call, ipc::FreeDevice> ||
              std::is_same_v<Call, ipc::FreeHost> || std::is_same_v<Call, ipc::UnregisterHost> ||
-             std::is_same_v<Call, ipc::AddressUnmap> || std::is_same_v<Call, ipc::ArrayDestroy>;
+             std::is_same_v<Call, ipc::AddressUnmap> || std::is_same_v<Call, ipc::ArrayDestroy> ||
+             std::is_same_v<Call, ipc::MemoryClose>;
     }
   }
 
@@ -143,6 +161,14 @@ class ClientSession {
   }
   std::size_t EndCallbacks();
   void Answer(std::uint32_t slot, CUresult result, const std::vector<std::byte>& payload);
+  template <typename Reply>
+  void AnswerWith(std::uint32_t slot, CUresult result, const Reply& reply) {
+    std::vector<std::byte> payload(reply.EncodedSize());
+    reply.Encode(payload);
+    Answer(slot, result, payload);
+  }
+  // Null, and the client is ended: it names a reply slot or an event that does not exist.
+  SharedEvent* EventOfCall(std::uint32_t slot, std::uint64_t event);
   // Queues a GPU command; a failed check of its arguments (`valid` false) makes it an asynchronous error.
   void Enqueue(std::uint32_t stream, std::uint64_t sequence, bool valid, std::function<CUresult(CUstream)> issue);
   void EnqueueCommand(Command command);
@@ -168,6 +194,12 @@ class ClientSession {
   std::uint64_t callback_head_ = 0;
   std::deque<Dependency> handed_callbacks_;
   std::size_t parked_calls_ = 0;  // until what was read before them is done
+  ClientSharedEvents shared_events_;
+  struct EventWaiter {
+    std::uint32_t slot;
+    std::shared_ptr<SharedRecord> record;
+  };
+  std::vector<EventWaiter> event_waiters_;
   std::vector<std::byte> record_;
   std::atomic<bool> ready_{false};
   Worker worker_;  // last: its thread uses everything above

@@ -6,7 +6,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
+
+#include "scheduler_daemon/executor/word_condition.h"
 
 namespace paella::scheduler_daemon {
 
@@ -21,6 +24,7 @@ struct Command {
     kGpu,       // `issue` gives it to the driver
     kMarker,    // nothing to do; holds a place in its stream's order
     kCallback,  // the client runs a function, and the stream goes on when it says so
+    kHold,      // nothing to do, but not before `may_pass`, or before `word` holds, which only the GPU sees
   };
 
   std::uint32_t stream = 0;
@@ -31,6 +35,8 @@ struct Command {
   std::uint64_t record_bytes = 0;  // what it came in: about what `issue` keeps
   std::uint32_t nodes = 1;     // of a graph: how many things it makes the GPU do
   std::vector<Dependency> dependencies;
+  std::function<bool()> may_pass;     // of kHold: asked again and again on the dispatching thread, once all before it is done
+  std::optional<WordCondition> word;  // the same of device memory
   std::function<CUresult(CUstream)> issue;  // on the dispatching thread; must not wait
   std::function<void()> on_completed;       // on the dispatching thread, may be empty; must not wait. Also if it is dropped
 

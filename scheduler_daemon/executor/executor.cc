@@ -40,6 +40,8 @@ std::chrono::microseconds SpinWithoutWork() { return std::chrono::microseconds(i
 // much longer.
 std::chrono::microseconds SpinWithWork() { return std::chrono::microseconds(ipc::HasCoresToSpare() ? 5000 : 500); }
 constexpr std::chrono::microseconds kStepWithWork{20};
+// The same for what a client waits for that nobody rings for, like a word of memory.
+constexpr std::chrono::milliseconds kNapWithHold{5};
 constexpr std::chrono::milliseconds kStepWithWaiting{1};
 constexpr std::chrono::seconds kStepIdle{1};
 constexpr std::chrono::milliseconds kHealthCheckAfter{1};
@@ -298,7 +300,8 @@ void Executor::Wait(bool worked) {
     scheduler_.CheckHealth();
   }
   if (now - last_worked_ > (scheduler_.in_flight() ? SpinWithWork() : SpinWithoutWork())) {
-    scheduler_.in_flight() ? Nap() : Sleep();
+    const bool naps = scheduler_.in_flight() || (scheduler_.holding() && now - last_worked_ < kNapWithHold);
+    naps ? Nap() : Sleep();
   } else {
     ipc::CpuRelax();
   }

@@ -38,6 +38,7 @@ GpuStream* GpuStreams::Make(std::int32_t priority) {
   auto stream = std::make_unique<GpuStream>();
   stream->priority = priority;
   stream->word = &words_[all_.size() * kWordsApart];
+  stream->landing = stream->word + 1;
   if (driver_.cuStreamCreateWithPriority(&stream->stream, CU_STREAM_NON_BLOCKING, priority) != CUDA_SUCCESS) {
     return nullptr;
   }

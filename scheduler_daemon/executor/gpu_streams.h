@@ -21,7 +21,8 @@ namespace paella::scheduler_daemon {
 struct GpuStream {
   CUstream stream = nullptr;
   std::int32_t priority = 0;
-  std::atomic<std::uint64_t>* word = nullptr;  // written by the GPU
+  std::atomic<std::uint64_t>* word = nullptr;     // written by the GPU
+  std::atomic<std::uint64_t>* landing = nullptr;  // beside it: for 8 bytes that somebody copies out of device memory
   std::uint64_t marked = 0;                    // the last value that a mark was issued for
 
   CUdeviceptr address() const { return reinterpret_cast<CUdeviceptr>(word); }
@@ -47,6 +48,7 @@ class GpuStreams {
   bool OneQueueEach() const { return all_.size() <= kHardwareQueues; }
   // A drained stream of that priority. Null: the driver gives no more.
   GpuStream* Take(std::int32_t priority);
+  GpuStream* TakeFirst() { return Take(greatest_priority_); }
   void Return(GpuStream* stream) { idle_[stream->priority].push_back(stream); }  // drained
 
   // The stream's word becomes `value`, greater than any before, when all that was issued to it is done.

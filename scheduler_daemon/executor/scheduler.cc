@@ -47,7 +47,10 @@ bool Scheduler::Step(std::uint64_t now_ns) {
   const bool read = Read();
   const bool completed = CompleteFinished(now_ns);
   const bool dispatched = Dispatch(now_ns);
-  for (const auto& client : clients_) client->session->Announce();
+  for (const auto& client : clients_) {
+    client->session->AnswerEventWaiters();
+    client->session->Announce();
+  }
   return read || completed || dispatched;
 }
 
@@ -112,6 +115,7 @@ bool Scheduler::IsShared() const {
 // Commands that cost the GPU nothing ask no policy. One can make another ready, so this goes on until none moves.
 bool Scheduler::DispatchSoftware(std::uint64_t now_ns) {
   bool any = false;
+  holding_ = false;
   for (bool moved = true; std::exchange(moved, false);) {
     for (const auto& client : clients_) {
       const std::vector<std::uint32_t> active = client->session->streams().active();  // what is done leaves the list
@@ -127,7 +131,9 @@ bool Scheduler::DispatchSoftwareHead(Client& client, std::uint32_t stream, std::
   ClientSession& session = *client.session;
   StreamTable& streams = session.streams();
   const StreamQueue& queue = streams.at(stream);
+  holding_ |= !queue.waiting.empty() && queue.waiting.front().kind == Command::Kind::kHold;
   if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind == Command::Kind::kGpu) return false;
+  if (queue.waiting.front().word && !MayPass(client, stream, now_ns)) return false;
   if (queue.waiting.front().kind == Command::Kind::kCallback) return session.PostCallback(stream);
   if (queue.in_flight() || !streams.Unfinished(queue.waiting.front()).empty()) {
     if (IsFull(queue)) return false;
@@ -138,6 +144,20 @@ bool Scheduler::DispatchSoftwareHead(Client& client, std::uint32_t stream, std::
   const std::uint64_t sequence = streams.TakeHead(stream).sequence;
   session.Complete(stream, sequence);
   return true;
+}
+
+bool Scheduler::MayPass(Client& client, std::uint32_t stream, std::uint64_t now_ns) {
+  ClientSession& session = *client.session;
+  const Command& hold = session.streams().at(stream).waiting.front();
+  const WordCondition& word = *hold.word;
+  if (!session.Owns(word.address, word.size_bytes, RangeUse::kRead)) {  // freed meanwhile: as a kernel would be told
+    session.SetStickyError(CUDA_ERROR_ILLEGAL_ADDRESS);
+    return true;
+  }
+  CUresult result = CUDA_SUCCESS;
+  const bool holds = word_probes_.Look({&client, stream}, hold.sequence, word, now_ns, result);
+  if (result != CUDA_SUCCESS) Check(client, result);
+  return holds || result != CUDA_SUCCESS;
 }
 
 void Scheduler::CollectReady(bool only_of_idle_tenants) {
@@ -276,6 +296,7 @@ std::vector<std::unique_ptr<ClientSession>> Scheduler::Collect() {
   std::vector<std::unique_ptr<ClientSession>> done;
   std::erase_if(clients_, [&](std::unique_ptr<Client>& client) {
     if (!client->detached || !client->session->streams().idle() || !client->session->ready()) return false;
+    if (!word_probes_.Forget(client.get())) return false;
     done.push_back(std::move(client->session));
     return true;
   });

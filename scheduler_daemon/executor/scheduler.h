@@ -18,6 +18,7 @@
 
 #include "scheduler_daemon/executor/client_session.h"
 #include "scheduler_daemon/executor/gpu_streams.h"
+#include "scheduler_daemon/executor/word_probes.h"
 #include "scheduler_daemon/policies/policy.h"
 
 namespace paella::scheduler_daemon {
@@ -39,7 +40,7 @@ class Scheduler {
   static constexpr std::uint32_t kGraphCountsFor = kInFlightWhenShared / 2;
 
   Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<Policy> policy)
-      : driver_(driver), gpu_streams_(gpu_streams), policy_(std::move(policy)) {}
+      : driver_(driver), gpu_streams_(gpu_streams), policy_(std::move(policy)), word_probes_(driver, gpu_streams) {}
 
   void Add(std::unique_ptr<ClientSession> session);
   // Drops what the client has not on the GPU yet. Collect gives it back when the rest is done.
@@ -63,7 +64,9 @@ class Scheduler {
   CUresult failure() const { return failure_; }
   // Gives the error to the clients whose work was on the GPU when it failed.
   void BlameInFlight();
-  bool in_flight() const { return in_flight_ != 0; }
+  bool in_flight() const { return in_flight_ != 0 || word_probes_.in_flight(); }
+  // Whether some client's stream waits for what may happen without a word to us.
+  bool holding() const { return holding_; }
   const Policy& policy() const { return *policy_; }
 
   template <typename Visitor>
@@ -90,6 +93,7 @@ class Scheduler {
   bool Dispatch(std::uint64_t now_ns);
   bool DispatchSoftware(std::uint64_t now_ns);
   bool DispatchSoftwareHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
+  bool MayPass(Client& client, std::uint32_t stream, std::uint64_t now_ns);
   void CollectReady(bool only_of_idle_tenants);
   void MarkAll();
   void DispatchPicked(std::size_t index, std::uint64_t now_ns);
@@ -113,11 +117,13 @@ class Scheduler {
   const Driver& driver_;
   GpuStreams& gpu_streams_;
   std::unique_ptr<Policy> policy_;
+  WordProbes word_probes_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<ReadyCommand> ready_;
   std::vector<Client*> ready_clients_;  // of ready_, by the same index
   std::uint64_t arrivals_ = 0;
   std::uint64_t in_flight_ = 0;
+  bool holding_ = false;
   CUresult failure_ = CUDA_SUCCESS;
 };
 

@@ -23,6 +23,12 @@ bool StreamTable::Create(std::uint32_t stream, bool blocking, std::int32_t prior
   return true;
 }
 
+bool StreamTable::SetPriority(std::uint32_t stream, std::int32_t priority) {
+  if (!Exists(stream)) return false;
+  streams_[stream].priority = priority;
+  return true;
+}
+
 bool StreamTable::Destroy(std::uint32_t stream) {
   if (stream == kLegacy || !Exists(stream)) return false;
   StreamQueue& queue = streams_[stream];
@@ -64,15 +70,17 @@ bool StreamTable::HeadIsReady(std::uint32_t stream, Waiter waiter) const {
   const StreamQueue& queue = streams_[stream];
   if (queue.waiting.empty() || queue.awaits_callback) return false;
   const Command& head = queue.waiting.front();
-  const bool needs_completion = head.kind == Command::Kind::kCallback;
+  const bool is_hold = head.kind == Command::Kind::kHold;
+  const bool needs_completion = is_hold || head.kind == Command::Kind::kCallback;
   if (needs_completion && queue.in_flight()) return false;
-  return std::ranges::all_of(head.dependencies, [&](const Dependency& dependency) {
+  const bool is_free = std::ranges::all_of(head.dependencies, [&](const Dependency& dependency) {
     const StreamQueue& other = streams_[dependency.stream];
     // What the client runs, the GPU cannot wait for.
     const bool in_software = needs_completion || other.awaits_callback ||
                              (waiter == Waiter::kSoftware && dependency.stream != stream);
     return (in_software ? other.completed : other.dispatched) >= dependency.sequence;
   });
+  return is_free && (!head.may_pass || head.may_pass());
 }
 
 std::vector<Dependency> StreamTable::Unfinished(const Command& head) const {

@@ -53,6 +53,7 @@ class StreamTable {
   // False: the number is bad or in use.
   [[nodiscard]] bool Create(std::uint32_t stream, bool blocking, std::int32_t priority);
   [[nodiscard]] bool Destroy(std::uint32_t stream);
+  [[nodiscard]] bool SetPriority(std::uint32_t stream, std::int32_t priority);
 
   // Takes the command and adds what stream 0's rules demand to its dependencies. False: no such stream, a sequence out
   // of turn, or a dependency on a command that was never enqueued: the client broke the protocol.

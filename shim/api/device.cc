@@ -167,6 +167,32 @@ CUresult paella_cuDeviceCanAccessPeer(int* canAccessPeer, CUdevice dev, CUdevice
   return CUDA_SUCCESS;
 }
 
+// Where a real driver is here it knows what the link of its device can; else: nothing natively, as on most machines.
+CUresult paella_cuDeviceGetHostAtomicCapabilities(unsigned int* capabilities, const CUatomicOperation* operations,
+                                                  unsigned int count, CUdevice dev) {
+  Client* client;
+  if (const CUresult result = EnterDevice(client, dev); result != CUDA_SUCCESS) return result;
+  if (capabilities == nullptr || operations == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
+  for (unsigned i = 0; i < count; ++i) {
+    if (operations[i] < 0 || operations[i] >= CU_ATOMIC_OPERATION_MAX) return CUDA_ERROR_INVALID_VALUE;
+  }
+  if (client->real != nullptr) {
+    using Function = decltype(&cuDeviceGetHostAtomicCapabilities);
+    const auto ask = reinterpret_cast<Function>(client->real->Find("cuDeviceGetHostAtomicCapabilities"));
+    if (ask != nullptr) return ask(capabilities, operations, count, dev);
+  }
+  std::fill_n(capabilities, count, 0u);
+  return CUDA_SUCCESS;
+}
+
+// There is no other device.
+CUresult paella_cuDeviceGetP2PAtomicCapabilities(unsigned int*, const CUatomicOperation*, unsigned int, CUdevice,
+                                                 CUdevice) {
+  Client* client;
+  const CUresult result = Enter(client);
+  return result != CUDA_SUCCESS ? result : CUDA_ERROR_INVALID_DEVICE;
+}
+
 CUresult paella_cuDeviceGetP2PAttribute(int*, CUdevice_P2PAttribute, CUdevice srcDevice, CUdevice) {
   Client* client;
   if (const CUresult result = EnterDevice(client, srcDevice); result != CUDA_SUCCESS) return result;

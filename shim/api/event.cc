@@ -1,7 +1,6 @@
 // Events.
 #include "driver_api.h"
 #include "shim/client.h"
-#include "shim/unsupported.h"
 
 using namespace paella::shim;
 
@@ -57,7 +56,7 @@ CUresult paella_cuEventCreate(CUevent* phEvent, unsigned int Flags) {
   if (phEvent == nullptr || (Flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
   if ((Flags & CU_EVENT_INTERPROCESS) != 0) {
     if ((Flags & CU_EVENT_DISABLE_TIMING) == 0) return CUDA_ERROR_INVALID_VALUE;
-    return UnsupportedForm("cuEventCreate with CU_EVENT_INTERPROCESS");
+    return client->events.CreateShared(Flags, *phEvent);
   }
   *phEvent = client->events.Create(Flags);
   return CUDA_SUCCESS;
@@ -79,7 +78,7 @@ CUresult paella_cuEventQuery(CUevent hEvent) {
   Event* event;
   if (const CUresult result = EnterRecorded(client, hEvent, event); result != CUDA_SUCCESS) return result;
   if (const CUresult result = client->captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
-  return client->events.IsComplete(*event) ? CUDA_SUCCESS : client->submission.NotReady();
+  return client->events.Query(*event);
 }
 
 CUresult paella_cuEventSynchronize(CUevent hEvent) {

@@ -132,35 +132,3 @@ CUresult paella_cuOccupancyMaxActiveClusters(int* numClusters, CUfunction func, 
 CUresult paella_cuOccupancyMaxPotentialClusterSize(int* clusterSize, CUfunction func, const CUlaunchConfig* config) {
   return Clusters(clusterSize, func, config, true);
 }
-
-CUresult paella_cuTensorMapEncodeTiled(CUtensorMap* tensorMap, CUtensorMapDataType tensorDataType, cuuint32_t tensorRank,
-                                       void* globalAddress, const cuuint64_t* globalDim, const cuuint64_t* globalStrides,
-                                       const cuuint32_t* boxDim, const cuuint32_t* elementStrides,
-                                       CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle,
-                                       CUtensorMapL2promotion l2Promotion, CUtensorMapFloatOOBfill oobFill) {
-  Client* client;
-  if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
-  constexpr cuuint32_t kMaxRank = 5;
-  if (tensorMap == nullptr || tensorRank == 0 || tensorRank > kMaxRank || globalDim == nullptr || boxDim == nullptr ||
-      elementStrides == nullptr || (globalStrides == nullptr && tensorRank > 1)) {
-    return CUDA_ERROR_INVALID_VALUE;
-  }
-  ipc::EncodeTensorMap message;
-  message.data_type = tensorDataType;
-  message.rank = tensorRank;
-  message.address = reinterpret_cast<std::uintptr_t>(globalAddress);
-  message.dimensions.assign(globalDim, globalDim + tensorRank);
-  if (tensorRank > 1) message.strides_bytes.assign(globalStrides, globalStrides + tensorRank - 1);
-  message.box.assign(boxDim, boxDim + tensorRank);
-  message.element_strides.assign(elementStrides, elementStrides + tensorRank);
-  message.interleave = interleave;
-  message.swizzle = swizzle;
-  message.l2_promotion = l2Promotion;
-  message.out_of_bounds_fill = oobFill;
-  ipc::EncodeTensorMapReply reply;
-  const CUresult result = client->submission.Call(message, reply);
-  if (result != CUDA_SUCCESS) return result;
-  if (reply.tensor_map.size() != sizeof *tensorMap) return CUDA_ERROR_UNKNOWN;
-  std::memcpy(tensorMap, reply.tensor_map.data(), sizeof *tensorMap);
-  return CUDA_SUCCESS;
-}

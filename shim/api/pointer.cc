@@ -48,7 +48,7 @@ CUresult GiveAttribute(Client& client, void* data, CUpointer_attribute attribute
     case CU_POINTER_ATTRIBUTE_BUFFER_ID: Give<unsigned long long>(data, allocation.id); break;
     case CU_POINTER_ATTRIBUTE_IS_MANAGED: Give<unsigned>(data, allocation.kind == MemoryKind::kManaged); break;
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: Give<int>(data, 0); break;
-    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: Give<int>(data, 0); break;
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: Give<int>(data, allocation.IsShareable()); break;
     case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE: Give<int>(data, 0); break;
     case CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR: Give<std::uint64_t>(data, allocation.base); break;
     case CU_POINTER_ATTRIBUTE_MAPPING_SIZE: Give<std::size_t>(data, allocation.size_bytes); break;

@@ -55,7 +55,7 @@ CUresult paella_cuStreamSynchronize(CUstream hStream) {
   Stream* stream;
   if (const CUresult result = EnterStream(client, hStream, stream); result != CUDA_SUCCESS) return result;
   if (!stream->IsOrdinary()) [[unlikely]] return client->captures.Refuse(*stream);
-  return client->streams.Synchronize(*stream, client->wait_style());
+  return client->streams.Synchronize(*stream, WaitStyleOf(stream->wait_policy, client->wait_style()));
 }
 
 CUresult paella_cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned int flags) {

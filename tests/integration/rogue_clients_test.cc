@@ -217,6 +217,41 @@ const Misdeed kRecords[] = {
        rogue.channel().callbacks().head.store(2);
        rogue.Post(InOrder<ipc::HostCallback>());
      }},
+    {"MisalignedWaitForAValue", "a wait for a value has no form",
+     [](RogueClient& rogue) {
+       auto wait = InOrder<ipc::WaitValue>();
+       wait.address = 2;
+       wait.size_bytes = 4;
+       rogue.Post(wait);
+     }},
+    {"WaitForAValueWithAnUnknownCondition", "a wait for a value has no form",
+     [](RogueClient& rogue) {
+       auto wait = InOrder<ipc::WaitValue>();
+       wait.size_bytes = 4;
+       wait.condition = 4;
+       rogue.Post(wait);
+     }},
+    {"WriteOfThreeBytes", "a write of a value has no form",
+     [](RogueClient& rogue) {
+       auto write = InOrder<ipc::WriteValue>();
+       write.size_bytes = 3;
+       rogue.Post(write);
+     }},
+    {"PriorityOfAnUnknownStream", "it changes a stream that does not exist",
+     [](RogueClient& rogue) {
+       ipc::StreamSetPriority change;
+       change.stream = ipc::kMaxStreams;
+       rogue.Post(change);
+     }},
+    {"RecordOfAnUnknownSharedEvent", "a call names a shared event or a reply slot that does not exist",
+     [](RogueClient& rogue) { rogue.PostCall(0, InOrder<ipc::SharedEventRecord>()); }},
+    {"SharedEventInAnUnknownSlot", "a call names a reply slot that does not exist",
+     [](RogueClient& rogue) { rogue.PostCall(ipc::kReplySlots, ipc::SharedEventCreate{}); }},
+    {"RecordOfASharedEventOutOfOrder", kOutOfOrder,
+     [](RogueClient& rogue) {
+       rogue.Ask(ipc::SharedEventCreate{});
+       rogue.PostCall(0, InOrder<ipc::SharedEventRecord>(0, 2));
+     }},
     {"FloodOfUploads", "it uploads more than the daemon keeps", FloodWithUploads},
     {"OversizedUpload", "it uploads more than the daemon keeps",
      [](RogueClient& rogue) {
@@ -302,6 +337,35 @@ const Mistake kMistakes[] = {
        memset.width_elements = memset.height_rows = 1;
        rogue.Post(memset);
      }},
+    {"WriteOfAValueElsewhere", CUDA_ERROR_ILLEGAL_ADDRESS,
+     [](RogueClient& rogue, std::uint64_t own) {
+       auto write = InOrder<ipc::WriteValue>();
+       write.address = own + kOwnBytes;
+       write.size_bytes = 8;
+       rogue.Post(write);
+     }},
+    {"WaitForAValueElsewhere", CUDA_ERROR_ILLEGAL_ADDRESS,
+     [](RogueClient& rogue, std::uint64_t) {
+       auto wait = InOrder<ipc::WaitValue>();
+       wait.address = rogue.welcome().arena_base;  // nothing is allocated there
+       wait.size_bytes = 8;
+       rogue.Post(wait);
+     }},
+    {"WaitForAValueInMemoryThatItFrees", CUDA_ERROR_ILLEGAL_ADDRESS,
+     [](RogueClient& rogue, std::uint64_t own) {
+       auto wait = InOrder<ipc::WaitValue>();
+       wait.address = own;
+       wait.value = 4711;
+       wait.size_bytes = 8;
+       rogue.Post(wait);
+       ipc::StreamCreate other;
+       other.stream = 1;
+       other.flags = CU_STREAM_NON_BLOCKING;
+       rogue.Post(other);
+       auto free = InOrder<ipc::FreeInOrder>(1);
+       free.address = own;
+       rogue.Post(free);
+     }},
     {"FreeOfWhatIsNotItsOwn", CUDA_ERROR_INVALID_VALUE,
      [](RogueClient& rogue, std::uint64_t own) {
        auto free = InOrder<ipc::FreeInOrder>();
@@ -355,6 +419,26 @@ TEST_F(Rogue, CannotCopyWhatIsAnothers) {
   }
   EXPECT_TRUE(owner.Ask(ipc::Ping{}));
   EXPECT_EQ(owner.sticky_error(), 0u);
+}
+
+// Whoever shares an event with a client that ends in the middle of a bad record is not left waiting.
+TEST_F(Rogue, LeavesNobodyWaitingForAnEventThatItRecordsOutOfOrder) {
+  RogueClient rogue(daemon_->socket(), Greeting("shared"));
+  RogueClient user(daemon_->socket(), Greeting("shared"));
+  ASSERT_TRUE(rogue.welcomed() && user.welcomed());
+  const auto token = rogue.Ask(ipc::SharedEventCreate{});
+  ASSERT_TRUE(token);
+  ipc::SharedEventOpen open;
+  open.token_high = token->token_high;
+  open.token_low = token->token_low;
+  ASSERT_TRUE(user.Ask(open));
+  rogue.PostCall(0, InOrder<ipc::SharedEventRecord>(0, 7));
+  EXPECT_TRUE(rogue.IsEnded());
+  ipc::SharedEventState state;
+  state.when_complete = 1;
+  const auto answer = user.Ask(state);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->complete, 1u);
 }
 
 // A flood of calls for one slot, without waiting for any answer.

@@ -25,6 +25,8 @@ constexpr std::uint64_t kArenaBase = kBase + 2 * kWindowBytes, kArenaBytes = 64 
 constexpr std::size_t kDeviceBytes = 64 << 20;
 constexpr int kNotFound = 500;
 constexpr int kNotRegistered = 713;
+constexpr std::uint64_t kMemoryToken = 7, kEventToken = 9;
+constexpr std::uint64_t kOpenedBytes = 4096;
 
 }  // namespace
 
@@ -518,6 +520,103 @@ void FakeDaemon::OnCall(std::uint32_t slot, const ipc::PhysicalProperties& m) {
 
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::AddressUnmap&) {
   Reply(slot, refuses_to_unmap_ ? 1 : 0, ipc::AddressUnmapReply{});
+}
+
+void FakeDaemon::On(const ipc::WaitForSequence& m) {
+  {
+    const std::lock_guard lock(mutex_);
+    waits_for_sequences_.push_back(m);
+  }
+  Complete(m);
+}
+
+void FakeDaemon::On(const ipc::WriteValue& m) {
+  std::memcpy(Memory(m.address), &m.value, m.size_bytes);
+  Complete(m);
+}
+
+void FakeDaemon::On(const ipc::WaitValue& m) {
+  {
+    const std::lock_guard lock(mutex_);
+    waits_for_values_.push_back(m);
+  }
+  Complete(m);
+}
+
+std::vector<ipc::WaitForSequence> FakeDaemon::waits_for_sequences() {
+  const std::lock_guard lock(mutex_);
+  return waits_for_sequences_;
+}
+
+std::vector<ipc::WaitValue> FakeDaemon::waits_for_values() {
+  const std::lock_guard lock(mutex_);
+  return waits_for_values_;
+}
+
+// A token is the address, or the event's number, and a mark of its kind: so a test makes those of another process.
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::MemoryShare& m) {
+  ipc::MemoryShareReply reply;
+  reply.token_high = m.address;
+  reply.token_low = kMemoryToken;
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::MemoryOpen& m) {
+  ipc::MemoryOpenReply reply;
+  reply.address = m.token_high;
+  reply.size_bytes = kOpenedBytes;
+  const bool known = m.token_low == kMemoryToken;
+  if (known) ++open_memories_;
+  Reply(slot, known ? 0 : 1, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::MemoryClose&) {
+  --open_memories_;
+  Reply(slot, 0, ipc::MemoryCloseReply{});
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::SharedEventCreate& m) {
+  ipc::SharedEventCreateReply reply;
+  reply.token_high = m.event;
+  reply.token_low = kEventToken;
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::SharedEventOpen& m) {
+  Reply(slot, m.token_low == kEventToken ? 0 : 400, ipc::SharedEventOpenReply{});
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::SharedEventRecord& m) {
+  Complete(m);
+  Reply(slot, 0, ipc::SharedEventRecordReply{});
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::SharedEventWait& m) {
+  Complete(m);
+  Reply(slot, 0, ipc::SharedEventWaitReply{});
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::SharedEventState&) {
+  ipc::SharedEventStateReply reply;
+  reply.complete = incomplete_answers_ > 0 ? 0 : 1;
+  if (reply.complete == 0) --incomplete_answers_;
+  Reply(slot, 0, reply);
+}
+
+// No maps, but some of what was said.
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::EncodeTensorMapIm2col& m) {
+  ipc::EncodeTensorMapIm2colReply reply;
+  reply.tensor_map.assign(128, std::byte{0});
+  reply.tensor_map[0] = static_cast<std::byte>(m.lower_corner.size());
+  reply.tensor_map[1] = static_cast<std::byte>(m.wide);
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::ReplaceTensorMapAddress& m) {
+  ipc::ReplaceTensorMapAddressReply reply;
+  reply.tensor_map = m.tensor_map;
+  reply.tensor_map[2] = static_cast<std::byte>(m.address);
+  Reply(slot, 0, reply);
 }
 
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::FreeDevice&) {

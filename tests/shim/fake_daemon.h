@@ -46,6 +46,11 @@ class FakeDaemon {
   std::vector<ipc::GraphNodes> graphs();  // that are alive, in the order of their making
   int graph_updates() const { return graph_updates_; }
   void RefuseToRegister(int error) { registering_error_ = error; }
+  // So many questions about shared events are answered with "not yet".
+  void KeepEventsIncomplete(int questions) { incomplete_answers_ = questions; }
+  int open_memories() const { return open_memories_; }
+  std::vector<ipc::WaitValue> waits_for_values();
+  std::vector<ipc::WaitForSequence> waits_for_sequences();
   void RefuseToUnmap(bool refuse) { refuses_to_unmap_ = refuse; }
   std::vector<ipc::UnsupportedCall> unsupported_calls();  // all that has arrived by now
 
@@ -59,7 +64,10 @@ class FakeDaemon {
   void On(const ipc::CopyStrided& m);
   void On(const ipc::CopyArray& m);
   void On(const ipc::Memset& m);
-  void On(const ipc::WaitForSequence& m) { Complete(m); }
+  void On(const ipc::WaitForSequence& m);
+  void On(const ipc::StreamSetPriority&) {}
+  void On(const ipc::WriteValue& m);
+  void On(const ipc::WaitValue& m);
   void On(const ipc::HostCallback& m);
   void On(const ipc::RecordTime& m) { Complete(m); }
   void On(const ipc::EventDestroy&) {}
@@ -89,6 +97,16 @@ class FakeDaemon {
   void OnCall(std::uint32_t slot, const ipc::PhysicalCreate& m);
   void OnCall(std::uint32_t slot, const ipc::PhysicalProperties& m);
   void OnCall(std::uint32_t slot, const ipc::AddressUnmap& m);
+  void OnCall(std::uint32_t slot, const ipc::MemoryShare& m);
+  void OnCall(std::uint32_t slot, const ipc::MemoryOpen& m);
+  void OnCall(std::uint32_t slot, const ipc::MemoryClose& m);
+  void OnCall(std::uint32_t slot, const ipc::SharedEventCreate& m);
+  void OnCall(std::uint32_t slot, const ipc::SharedEventOpen& m);
+  void OnCall(std::uint32_t slot, const ipc::SharedEventRecord& m);
+  void OnCall(std::uint32_t slot, const ipc::SharedEventWait& m);
+  void OnCall(std::uint32_t slot, const ipc::SharedEventState& m);
+  void OnCall(std::uint32_t slot, const ipc::EncodeTensorMapIm2col& m);
+  void OnCall(std::uint32_t slot, const ipc::ReplaceTensorMapAddress& m);
   void OnCall(std::uint32_t slot, const ipc::FreeDevice&);
   void OnCall(std::uint32_t slot, const ipc::FreeHost&);
   void OnCall(std::uint32_t slot, const ipc::MemoryInfo& m);
@@ -172,6 +190,9 @@ class FakeDaemon {
   ipc::TextureCreate last_texture_;        // under mutex_
   std::uint64_t next_array_ = 1, next_object_ = 1000;
   std::atomic<int> live_objects_{0}, array_copies_{0};
+  std::vector<ipc::WaitValue> waits_for_values_;  // under mutex_
+  std::vector<ipc::WaitForSequence> waits_for_sequences_;  // under mutex_
+  std::atomic<int> incomplete_answers_{0}, open_memories_{0};
   std::atomic<int> graph_updates_{0};
   std::atomic<bool> refuses_to_unmap_{false};
   std::atomic<int> registering_error_{0};

@@ -89,6 +89,37 @@ TEST_F(StreamTableTest, ACallbackWaitsForCompletion) {
   EXPECT_TRUE(table_.HeadIsReady(1));
 }
 
+TEST_F(StreamTableTest, AHoldIsAskedWhenAllBeforeItIsDoneAndKeepsBackWhatComesAfter) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  ASSERT_TRUE(table_.Create(2, false, 0));
+  ASSERT_TRUE(Put(1, 1));
+  bool may_pass = false;
+  int asked = 0;
+  Command hold;
+  hold.stream = 1;
+  hold.sequence = 2;
+  hold.kind = Command::Kind::kHold;
+  hold.may_pass = [&] {
+    ++asked;
+    return may_pass;
+  };
+  ASSERT_TRUE(table_.Enqueue(std::move(hold)));
+  ASSERT_TRUE(Put(1, 3));
+  ASSERT_TRUE(Put(2, 1, {{1, 2}}));
+  table_.TakeHead(1);
+  EXPECT_FALSE(table_.HeadIsReady(1));
+  EXPECT_EQ(asked, 0);
+  table_.Complete(1, 1);
+  EXPECT_FALSE(table_.HeadIsReady(1));
+  EXPECT_EQ(asked, 1);
+  EXPECT_FALSE(table_.HeadIsReady(2));
+  may_pass = true;
+  EXPECT_TRUE(table_.HeadIsReady(1));
+  table_.Complete(1, table_.TakeHead(1).sequence);
+  EXPECT_TRUE(table_.HeadIsReady(1));
+  EXPECT_TRUE(table_.HeadIsReady(2));
+}
+
 TEST_F(StreamTableTest, BrokenProtocolIsRefused) {
   EXPECT_FALSE(Put(1, 1));  // no such stream
   EXPECT_FALSE(table_.Create(ipc::kMaxStreams, true, 0));

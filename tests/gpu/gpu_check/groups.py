@@ -10,6 +10,7 @@ GROUPS = {
     "virtual-memory": (groups_of_programs.virtual_memory, False, False),
     "graphs": (groups_of_programs.graphs, False, False),
     "arrays": (groups_of_programs.arrays, False, False),
+    "sharing": (groups_of_programs.sharing, False, False),
     "torch": (groups_of_programs.torch, True, False),
     "bad-calls": (groups_of_programs.bad_calls, False, False),
     "processes": (groups_of_faults.processes, False, False),

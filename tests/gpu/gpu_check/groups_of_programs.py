@@ -142,11 +142,34 @@ def arrays(machine, report):
             expect(finished.returncode == 0, finished.describe())
 
 
+def sharing(machine, report):
+    machine.start_paellad()
+    runs = [("pair", True), ("values", True), ("many_waits", False)]  # natively so many waits fill the hardware's queues
+    for role, is_native_too in runs:
+        with report.check(f"{role}: through Paella"):
+            finished = machine.paella([machine.program("integration_sharing"), role])
+            expect(finished.returncode == 0, finished.describe())
+        if not is_native_too or (machine.is_simulated and role == "pair"):
+            continue  # the simulated driver shares nothing between processes
+        with report.check(f"{role}: natively"):
+            finished = machine.native([machine.program("integration_sharing"), role])
+            expect(finished.returncode == 0, finished.describe())
+    lines = {}
+    for place, run in (("paella", machine.paella),) + (() if machine.is_simulated else (("native", machine.native),)):
+        with report.check(f"every mistake: {place}"):
+            finished = run([machine.program("integration_sharing"), "errors"])
+            lines[place] = finished.stdout.splitlines()
+            expect(finished.returncode == 0, finished.describe(lines=200))
+    differences = [pair for pair in zip(lines.get("native", []), lines.get("paella", [])) if pair[0] != pair[1]]
+    report.measure("other errors than natively", differences)
+
+
 def torch(machine, report):
     machine.start_paellad()
     compare_documents(report, machine, "matmul", machine.python("torch_matmul.py"))
     compare_documents(report, machine, "resnet50", machine.python("torch_resnet50.py"))
     compare_documents(report, machine, "graph", machine.python("torch_graph.py"))
+    compare_documents(report, machine, "sharing", machine.python("torch_sharing.py"))
 
 
 def bad_calls(machine, report):

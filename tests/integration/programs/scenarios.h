@@ -63,6 +63,7 @@ class Flag {
  public:
   Flag() : word_(1) { *word_.data() = 0; }
   CUdeviceptr address() const { return word_.device_address(); }
+  void Lower() { __atomic_store_n(word_.data(), 0u, __ATOMIC_RELEASE); }
   void Raise() { __atomic_store_n(word_.data(), 1u, __ATOMIC_RELEASE); }
 
  private:
