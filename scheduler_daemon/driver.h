@@ -36,7 +36,9 @@ namespace paella::scheduler_daemon {
   X(cuGraphExecMemsetNodeSetParams)
 
 // May be null: what a client asks of them is not supported then.
-#define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X) X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled)
+#define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X)                                                                          \
+  X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled) X(cuLinkCreate) X(cuLinkAddData) X(cuLinkComplete)  \
+  X(cuLinkDestroy)
 
 struct Driver {
 #define PAELLA_DECLARE(name) decltype(&::name) name = nullptr;

@@ -13,10 +13,11 @@ void* HostPointer(std::uint64_t address) { return reinterpret_cast<void*>(addres
 
 }  // namespace
 
-ClientObjects::ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, std::uint64_t arena_base,
-                             std::uint64_t arena_bytes)
+ClientObjects::ClientObjects(const Driver& driver, ModuleCache& modules, PrintedText& printed, Tenant& tenant,
+                             std::uint64_t arena_base, std::uint64_t arena_bytes)
     : driver_(driver),
       modules_(modules),
+      printed_(printed),
       tenant_(tenant),
       arena_base_(arena_base),
       virtual_memory_(driver, tenant.memory, ranges_),
