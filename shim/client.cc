@@ -107,6 +107,7 @@ Client::Client(Connection&& accepted, RealDriver* real_driver)
       callbacks(channel, connection.socket, submission),
       staging(ipc::kStagingBytes, StagingCommandIsComplete, &submission),
       libraries(submission, allocations, real),
+      linker(submission, libraries),
       pinned_blocks(submission, allocations),
       graph_memories(*this),
       captures(graphs, streams),

@@ -17,6 +17,7 @@
 #include "shim/graphs.h"
 #include "shim/handshake.h"
 #include "shim/libraries.h"
+#include "shim/linker.h"
 #include "shim/pinned_blocks.h"
 #include "shim/real_driver.h"
 #include "shim/reservations.h"
@@ -44,6 +45,7 @@ struct Client {
   Reservations reservations;
   StagingAllocator staging;
   Libraries libraries;
+  Linker linker;
   PinnedBlocks pinned_blocks;
   GraphMemories graph_memories;
   Graphs graphs;

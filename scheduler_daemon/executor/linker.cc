@@ -5,8 +5,10 @@ namespace {
 
 CUresult LinkAll(const Driver& driver, CUlinkState state, std::vector<LinkInput>& inputs, std::vector<std::byte>& image) {
   for (LinkInput& input : inputs) {
-    // PTX is counted with the zero at its end.
-    const std::size_t size = input.data.size() - (input.type == CU_JIT_INPUT_PTX ? 0 : 1);
+    // PTX ends with one zero, which counts.
+    const bool is_text = input.type == CU_JIT_INPUT_PTX;
+    while (is_text && input.data.size() > 1 && input.data[input.data.size() - 2] == std::byte{0}) input.data.pop_back();
+    const std::size_t size = input.data.size() - (is_text ? 0 : 1);
     JitOptions jit(input.options, JitOptions::Logs::kNone);
     const CUresult result = driver.cuLinkAddData(state, input.type, input.data.data(), size, input.name.c_str(),
                                                  jit.count(), jit.options(), jit.values());
