@@ -5,11 +5,18 @@
 namespace paella::scheduler_daemon {
 
 bool PrintingTurn::MayGo(std::uint64_t client, std::uint64_t now_ns) {
-  if (is_passing_) return false;
-  if (is_everybodys_ && in_flight_ != 0) return true;
-  if (!is_everybodys_ && owner_ == client && waiting_.empty()) return true;
-  Queue(client, now_ns);
-  if (in_flight_ == 0) {
+  if (!is_passing_) {
+    if (is_everybodys_ && in_flight_ != 0) return true;
+    if (!is_everybodys_ && owner_ == client && (has_to_go_first_ || waiting_.empty())) return true;
+  }
+  if (is_passing_ && owner_ == client) return false;  // to this one
+  if (std::ranges::find(waiting_, client, &Waiting::client) == waiting_.end()) waiting_.push_back({client, now_ns});
+  return false;
+}
+
+void PrintingTurn::PassIfDue(std::uint64_t now_ns) {
+  if (is_passing_ || waiting_.empty()) return;
+  if (in_flight_ == 0 && !has_to_go_first_) {
     const std::uint64_t next = waiting_.front().client;
     waiting_.pop_front();
     PassTo(next);
@@ -17,22 +24,27 @@ bool PrintingTurn::MayGo(std::uint64_t client, std::uint64_t now_ns) {
     waiting_.clear();
     PassTo(kNobody);
   }
-  return false;
-}
-
-void PrintingTurn::Queue(std::uint64_t client, std::uint64_t now_ns) {
-  if (std::ranges::find(waiting_, client, &Waiting::client) == waiting_.end()) waiting_.push_back({client, now_ns});
 }
 
 void PrintingTurn::PassTo(std::uint64_t client) {
   is_passing_ = true;
   owner_ = client;
+  owner_is_forgotten_ = false;
   pass_(client);
 }
 
 void PrintingTurn::Passed() {
   is_passing_ = false;
   is_everybodys_ = owner_ == kNobody;
+  if (is_everybodys_) waiting_.clear();  // they go
+  has_to_go_first_ = !is_everybodys_ && !owner_is_forgotten_;
+}
+
+void PrintingTurn::Forget(std::uint64_t client) {
+  std::erase_if(waiting_, [client](const Waiting& waiting) { return waiting.client == client; });
+  if (client != owner_) return;
+  owner_is_forgotten_ = true;
+  has_to_go_first_ = false;
 }
 
 }  // namespace paella::scheduler_daemon

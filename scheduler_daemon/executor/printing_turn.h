@@ -26,11 +26,18 @@ class PrintingTurn {
   // wait: when that has happened, Passed is called.
   explicit PrintingTurn(std::function<void(std::uint64_t client)> pass) : pass_(std::move(pass)) {}
 
-  // Whether a command of the client that may print can go to the GPU now; if not, the client waits for its turn.
+  // Whether a command of the client that may print can go to the GPU now; if not, the client waits for its turn. The answer
+  // holds until PassIfDue is called again.
   bool MayGo(std::uint64_t client, std::uint64_t now_ns);
-  void OnDispatched() { ++in_flight_; }
+  void PassIfDue(std::uint64_t now_ns);
+  void OnDispatched() {
+    ++in_flight_;
+    has_to_go_first_ = false;
+  }
   void OnDone() { --in_flight_; }
   void Passed();
+  // Nothing of the client waits any more.
+  void Forget(std::uint64_t client);
 
  private:
   struct Waiting {
@@ -39,12 +46,13 @@ class PrintingTurn {
   };
 
   void PassTo(std::uint64_t client);
-  void Queue(std::uint64_t client, std::uint64_t now_ns);
 
   const std::function<void(std::uint64_t client)> pass_;
   std::uint64_t owner_ = kNobody;
   bool is_everybodys_ = false;
   bool is_passing_ = false;
+  bool has_to_go_first_ = false;    // the owner has waited for its turn, and nothing of it has gone yet
+  bool owner_is_forgotten_ = false;
   std::uint64_t in_flight_ = 0;
   std::deque<Waiting> waiting_;  // each client once, the one that has waited longest first
 };

@@ -38,8 +38,13 @@ void Scheduler::Detach(std::uint64_t number) {
   for (const auto& client : clients_) {
     if (client->session->identity().client != number || client->detached) continue;
     client->detached = true;
-    client->session->DropWaiting();
+    DropWaiting(*client);
   }
+}
+
+void Scheduler::DropWaiting(Client& client) {
+  client.session->DropWaiting();
+  printing_.Forget(client.session->identity().client);
 }
 
 bool Scheduler::Step(std::uint64_t now_ns) {
@@ -143,6 +148,7 @@ bool Scheduler::DispatchSoftwareHead(Client& client, std::uint32_t stream, std::
 void Scheduler::CollectReady(bool only_of_idle_tenants, std::uint64_t now_ns) {
   ready_.clear();
   ready_clients_.clear();
+  printing_.PassIfDue(now_ns);
   for (const auto& client : clients_) {
     ClientSession& session = *client->session;
     const StreamTable& streams = session.streams();
@@ -190,7 +196,7 @@ void Scheduler::DispatchPicked(std::size_t index, std::uint64_t now_ns) {
   const std::uint32_t stream = ready_[index].stream;
   if (!Bind(client, stream)) {
     client.session->SetStickyError(CUDA_ERROR_OUT_OF_MEMORY);
-    client.session->DropWaiting();
+    DropWaiting(client);
     return;
   }
   policy_->OnDispatched(ready_[index], now_ns);

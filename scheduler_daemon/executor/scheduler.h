@@ -98,6 +98,7 @@ class Scheduler {
     bool reported = false;
   };
 
+  void DropWaiting(Client& client);
   bool Read();
   bool CompleteFinished(std::uint64_t now_ns);
   bool Dispatch(std::uint64_t now_ns);
