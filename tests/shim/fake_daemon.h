@@ -35,6 +35,11 @@ class FakeDaemon {
   void Die();        // closes the control socket, as the end of a process does
   void DieAsleep();  // the same of a daemon that waits for its doorbell
   void Fail(int error);
+  // Of its kernels, "talker" is the one that prints.
+  void HavePrinted(const std::string& text) { printed_ = text; }  // before the launch
+  int texts_taken() const { return texts_taken_; }
+  void LeaveLastWords(const std::string& output, const std::string& errors);  // before Fail
+  std::vector<ipc::LinkComplete> links();
   std::vector<ipc::LaunchKernel> launches();
   std::string tenant() const { return tenant_; }
   std::size_t live_allocations() const { return live_allocations_; }
@@ -68,6 +73,9 @@ class FakeDaemon {
   void OnCall(std::uint32_t slot, const ipc::LibraryKernels& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryGetKernel& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryGetGlobal& m);
+  void OnCall(std::uint32_t slot, const ipc::TextTake& m);
+  void OnCall(std::uint32_t slot, const ipc::LinkComplete& m);
+  void OnCall(std::uint32_t slot, const ipc::ResultTake& m);
   void OnCall(std::uint32_t slot, const ipc::KernelOccupancy& m);
   void OnCall(std::uint32_t slot, const ipc::AllocateDevice& m);
   void OnCall(std::uint32_t slot, const ipc::AllocateHost& m);
@@ -137,6 +145,10 @@ class FakeDaemon {
   std::map<std::uint64_t, ipc::GraphNodes> graphs_;  // under mutex_
   std::uint64_t next_graph_ = 1;
   std::atomic<int> graph_updates_{0};
+  std::string printed_;
+  std::atomic<int> texts_taken_{0};
+  std::vector<ipc::LinkComplete> links_;  // under mutex_
+  std::vector<std::byte> linked_;
   std::atomic<bool> refuses_to_unmap_{false};
   std::atomic<bool> mute_{false}, greeted_{false}, stop_{false}, paused_{false}, stands_still_{false}, die_{false};
   std::atomic<std::size_t> live_allocations_{0};
