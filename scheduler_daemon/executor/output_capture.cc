@@ -7,7 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
+#include <ctime>
 #include <string_view>
 #include <utility>
 
@@ -33,9 +35,12 @@ bool IsOfAssertion(std::string_view line) {
 
 int pipe_at_abort = -1;
 int original_at_abort = -1;
+std::atomic<bool> is_forwarding{false};  // something was read, perhaps, that was not written yet
 
 // What the C library said of the reason lies in the pipe, and nobody may get to read it any more.
 void OnAbort(int) {
+  constexpr timespec kStep{0, 1'000'000};
+  for (int i = 0; i < 100 && is_forwarding; ++i) nanosleep(&kStep, nullptr);
   char buffer[4096];
   for (ssize_t got; (got = read(pipe_at_abort, buffer, sizeof buffer)) > 0;) {
     if (write(original_at_abort, buffer, static_cast<std::size_t>(got)) < 0) break;
@@ -53,18 +58,26 @@ bool PrintfCapture::Start() {
   return dup2(memory_.get(), STDOUT_FILENO) == STDOUT_FILENO;
 }
 
+// The driver may write meanwhile, for kernels of the same client, when another thread launches something. So the place to
+// write at goes back to the beginning only now and then, and not if it has just moved.
 std::string PrintfCapture::Take() {
-  // The driver may use the C library's buffer. What did not fit into the memory must not come out as the next client's.
-  std::fflush(stdout);
-  __fpurge(stdout);
-  std::clearerr(stdout);
+  const bool fits = std::fflush(stdout) == 0;  // the driver may use the C library's buffer
+  if (!fits) {  // what is left there must not come out as the next client's
+    __fpurge(stdout);
+    std::clearerr(stdout);
+  }
   const off_t end = lseek(memory_.get(), 0, SEEK_CUR);
-  if (end <= 0) return {};
-  std::string text(static_cast<std::size_t>(end), '\0');
-  const ssize_t got = pread(memory_.get(), text.data(), text.size(), 0);
+  if (end <= taken_) return {};
+  std::string text(static_cast<std::size_t>(end - taken_), '\0');
+  const ssize_t got = pread(memory_.get(), text.data(), text.size(), taken_);
   text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  lseek(memory_.get(), 0, SEEK_SET);
-  fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, end);  // gives the pages back
+  constexpr int kGiveBack = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  [[maybe_unused]] const int kept = fallocate(memory_.get(), kGiveBack, taken_, end - taken_);  // no harm if so
+  taken_ = end;
+  if (end > static_cast<off_t>(kCapacityBytes / 2) && lseek(memory_.get(), 0, SEEK_CUR) == end) {
+    lseek(memory_.get(), 0, SEEK_SET);
+    taken_ = 0;
+  }
   return text;
 }
 
@@ -104,12 +117,14 @@ void AssertionCapture::Forward() {
   for (;;) {
     pollfd readable{pipe_.get(), POLLIN, 0};
     poll(&readable, 1, -1);
+    is_forwarding = true;
     std::string text;
     {
       const std::lock_guard lock(mutex_);
-      if (!ReadSome(text)) continue;
+      ReadSome(text);
     }
     WriteAll(original_.get(), text);  // may take its time: nobody waits for it with the lock
+    is_forwarding = false;
   }
 }
 

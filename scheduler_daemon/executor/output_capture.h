@@ -5,6 +5,8 @@
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_OUTPUT_CAPTURE_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_OUTPUT_CAPTURE_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <mutex>
 #include <string>
@@ -23,11 +25,12 @@ class PrintfCapture {
 
   // False, with the reason in errno: standard output stays what it is.
   bool Start();
-  // What was written since the last call. The driver must not be writing.
+  // What was written since the last call. One thread at a time.
   std::string Take();
 
  private:
   ipc::Fd memory_;
+  off_t taken_ = 0;  // up to there
 };
 
 // Standard error, where the text of assertions comes. It goes on to where it went before, and the lines of assertions are
