@@ -1,11 +1,12 @@
 // The channel: the shared memory between one client and the daemon, and its whole layout.
 //
-//   ┌ ChannelHeader ┬ completion words ┬ callback queue ┬ reply slots ┬ submission ring ┬ staging area ┐
+//   ┌ ChannelHeader ┬ completion words ┬ callback queue ┬ last words ┬ reply slots ┬ submission ring ┬ staging area ┐
 //
 //   part              written by   read by     what
 //   header            both         both        see each field
 //   completion words  executor     client      one 64-bit word per stream: sequence of its last finished command
 //   callback queue    both         both        host callbacks that are due, and how many of them have run
+//   last words        executor     client      what the client's kernels wrote before its sticky error
 //   reply slots       executor     client      answers of calls; a slot belongs to the client thread that waits for it
 //   submission ring   client       executor    submission_ring.h
 //   staging area      both         GPU         bytes of pageable copies on their way; the client allots it
@@ -71,6 +72,15 @@ struct CallbackQueue {
   CallbackEntry entries[kCallbackQueueEntries];              // entry n lies at n % kCallbackQueueEntries
 };
 
+// Text of the client's kernels that nobody can be asked for any more: printed, and of assertions. Written once, before the
+// sticky error, whose store (release) publishes it.
+struct LastWords {
+  static constexpr std::size_t kCapacityBytes = (64 << 10) - 8;
+  std::uint32_t output_bytes;  // for standard output: the first bytes of `text`
+  std::uint32_t error_bytes;   // for standard error: those behind them
+  char text[kCapacityBytes];
+};
+
 struct ReplySlot {
   // 0: waiting. 1: the answer is there. Cleared by the client before the call, set by the executor (release).
   std::atomic<std::uint32_t> ready;
@@ -86,7 +96,8 @@ inline constexpr std::size_t PageAligned(std::size_t bytes) { return (bytes + kP
 
 inline constexpr std::size_t kCompletionOffset = PageAligned(sizeof(ChannelHeader));
 inline constexpr std::size_t kCallbackOffset = kCompletionOffset + PageAligned(kMaxStreams * sizeof(std::uint64_t));
-inline constexpr std::size_t kReplyOffset = kCallbackOffset + PageAligned(sizeof(CallbackQueue));
+inline constexpr std::size_t kLastWordsOffset = kCallbackOffset + PageAligned(sizeof(CallbackQueue));
+inline constexpr std::size_t kReplyOffset = kLastWordsOffset + PageAligned(sizeof(LastWords));
 inline constexpr std::size_t kRingControlOffset = kReplyOffset + kReplySlots * kReplySlotBytes;
 inline constexpr std::size_t kRingOffset = kRingControlOffset + PageAligned(sizeof(RingControl));
 inline constexpr std::size_t kStagingOffset = kRingOffset + kRingBytes;
@@ -104,6 +115,7 @@ class Channel {
     return (&At<std::atomic<std::uint64_t>>(kCompletionOffset))[stream];
   }
   CallbackQueue& callbacks() const { return At<CallbackQueue>(kCallbackOffset); }
+  LastWords& last_words() const { return At<LastWords>(kLastWordsOffset); }
   ReplySlot& reply(std::uint32_t slot) const { return (&At<ReplySlot>(kReplyOffset))[slot]; }
   RingMemory ring() const { return {&At<RingControl>(kRingControlOffset), {memory_ + kRingOffset, kRingBytes}}; }
   std::span<std::byte> staging() const { return {memory_ + kStagingOffset, kStagingBytes}; }

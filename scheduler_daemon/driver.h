@@ -39,8 +39,10 @@ namespace paella::scheduler_daemon {
   X(cuSurfObjectCreate) X(cuSurfObjectDestroy)
 
 // May be null: what a client asks of them is not supported then.
-#define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X) X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled)          \
-  X(cuTensorMapEncodeIm2col) X(cuTensorMapEncodeIm2colWide) X(cuTensorMapReplaceAddress)
+#define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X)                                                                          \
+  X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled) X(cuTensorMapEncodeIm2col)                         \
+  X(cuTensorMapEncodeIm2colWide) X(cuTensorMapReplaceAddress) X(cuLinkCreate) X(cuLinkAddData) X(cuLinkComplete)     \
+  X(cuLinkDestroy)
 
 struct Driver {
 #define PAELLA_DECLARE(name) decltype(&::name) name = nullptr;

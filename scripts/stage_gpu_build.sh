@@ -20,7 +20,8 @@ programs=(
   scheduler_daemon/paellad scheduler_daemon/paellactl
   examples/vector_add/vector_add examples/busy/busy examples/digits/digits
   tests/gpu/cudart/cudart_static tests/gpu/cudart/cudart_shared tests/gpu/unruly/unruly
-  tests/integration/integration_arrays tests/integration/integration_graphs tests/integration/integration_sharing
+  tests/integration/integration_arrays tests/integration/integration_graphs tests/integration/integration_linker
+  tests/integration/integration_printing tests/integration/integration_sharing
   tests/integration/virtual_memory_program
   tests/bad_calls/bad_calls tests/benchmark/driver_benchmark tests/benchmark/channel_benchmark
 )

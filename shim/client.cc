@@ -112,6 +112,7 @@ Client::Client(Connection&& accepted, RealDriver* real_driver)
       libraries(submission, allocations, real),
       arrays(submission),
       textures(submission, arrays),
+      linker(submission, libraries),
       pinned_blocks(submission, allocations),
       graph_memories(*this),
       captures(graphs, streams),

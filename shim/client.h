@@ -18,6 +18,7 @@
 #include "shim/graphs.h"
 #include "shim/handshake.h"
 #include "shim/libraries.h"
+#include "shim/linker.h"
 #include "shim/managed_hints.h"
 #include "shim/memory_pools.h"
 #include "shim/opened_memory.h"
@@ -53,6 +54,7 @@ struct Client {
   Libraries libraries;
   Arrays arrays;
   Textures textures;
+  Linker linker;
   PinnedBlocks pinned_blocks;
   GraphMemories graph_memories;
   Graphs graphs;

@@ -121,15 +121,16 @@ bool Comparison::CompareEdges(const GraphNode& ours, GraphNode& theirs) {
 
 }  // namespace
 
-CUresult GraphExecs::SendStage(const GraphPlan& plan, std::size_t stage, std::uint64_t& number) {
-  number = 0;
-  if (!plan.stages[stage].has_work) return CUDA_SUCCESS;
+CUresult GraphExecs::SendStage(GraphExec& exec, std::size_t stage) {
+  exec.numbers.push_back(0);
+  if (!exec.plan->stages[stage].has_work) return CUDA_SUCCESS;
   ipc::GraphInstantiate message;
-  const CUresult sent = Upload(client_, plan.stages[stage].nodes, message.upload);
+  const CUresult sent = Upload(client_, exec.plan->stages[stage].nodes, message.upload);
   if (sent != CUDA_SUCCESS) return sent;
   ipc::GraphInstantiateReply reply;
   const CUresult result = client_.submission.Call(message, reply);
-  number = reply.graph;
+  exec.numbers.back() = reply.graph;
+  exec.prints |= reply.prints != 0;
   return result;
 }
 
@@ -138,8 +139,7 @@ CUresult GraphExecs::Plan(GraphExec& exec, const GraphNode*& culprit) {
   exec.plan = std::make_unique<GraphPlan>();
   CUresult result = MakePlan(client_, *exec.graph, *exec.plan, culprit);
   for (std::size_t stage = 0; result == CUDA_SUCCESS && stage < exec.plan->stages.size(); ++stage) {
-    exec.numbers.push_back(0);
-    result = SendStage(*exec.plan, stage, exec.numbers.back());
+    result = SendStage(exec, stage);
     exec.plan->stages[stage].nodes = {};  // the daemon has them
   }
   exec.changed.clear();
@@ -233,6 +233,7 @@ CUresult GraphExecs::SendChanges(GraphExec& exec) {
     if (const CUresult sent = Upload(client_, changes[stage], message.upload); sent != CUDA_SUCCESS) return sent;
     ipc::GraphUpdateReply reply;
     if (const CUresult result = client_.submission.Call(message, reply); result != CUDA_SUCCESS) return result;
+    exec.prints |= reply.prints != 0;
   }
   exec.changed.clear();
   return CUDA_SUCCESS;
@@ -264,6 +265,7 @@ CUresult GraphExecs::PostStages(GraphExec& exec, Stream& stream) {
       message.stream = stream.number;
       message.graph = exec.numbers[stage];
       if (const CUresult result = client_.submission.PostCommand(message); result != CUDA_SUCCESS) return result;
+      if (exec.prints) client_.submission.text().Expect(message.stream, message.sequence);
     }
     for (const GraphAction& action : exec.plan->stages[stage].actions) {
       if (const CUresult result = PostAction(client_, stream, action); result != CUDA_SUCCESS) return result;

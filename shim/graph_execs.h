@@ -36,6 +36,7 @@ struct GraphExec {
   std::vector<std::uint64_t> numbers;  // of the stages' graphs in the daemon; 0: it has none
   std::vector<const GraphNode*> changed;
   bool needs_new_plan = false;
+  bool prints = false;  // a kernel of it may, now or before an update
   std::uint32_t last_stream = 0;
   std::uint64_t last_sequence = 0;  // of the latest launch
 };
@@ -72,7 +73,7 @@ class GraphExecs {
   CUresult Plan(GraphExec& exec, const GraphNode*& culprit);
   void DropPlan(GraphExec& exec);
   void Release(GraphExec& exec);
-  CUresult SendStage(const GraphPlan& plan, std::size_t stage, std::uint64_t& number);
+  CUresult SendStage(GraphExec& exec, std::size_t stage);
   CUresult SendChanges(GraphExec& exec);
   CUresult WaitForLastLaunch(const GraphExec& exec, const Stream& stream);
   CUresult PostStages(GraphExec& exec, Stream& stream);

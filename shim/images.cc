@@ -1,10 +1,14 @@
 #include "shim/images.h"
 
 #include <elf.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+
+#include "ipc/shared_memory.h"
 
 namespace paella::shim {
 namespace {
@@ -102,6 +106,20 @@ std::optional<std::span<const std::byte>> FindImage(const void* image) {
                                                                        : PtxSize(image);
   if (!size) return std::nullopt;
   return std::span(static_cast<const std::byte*>(image), *size);
+}
+
+CUresult ReadFile(const char* path, std::vector<std::byte>& bytes) {
+  const ipc::Fd file(open(path, O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return CUDA_ERROR_FILE_NOT_FOUND;
+  constexpr std::size_t kPieceBytes = 1 << 16;
+  for (std::size_t size = 0;;) {
+    bytes.resize(size + kPieceBytes);
+    const ssize_t got = read(file.get(), bytes.data() + size, kPieceBytes);
+    if (got < 0 || size > kMaxImageBytes) return CUDA_ERROR_INVALID_SOURCE;
+    size += static_cast<std::size_t>(got);
+    bytes.resize(size);
+    if (got == 0) return CUDA_SUCCESS;
+  }
 }
 
 }  // namespace paella::shim

@@ -6,6 +6,9 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <vector>
+
+#include "shim/cuda_api.h"
 
 namespace paella::shim {
 
@@ -13,6 +16,9 @@ inline constexpr std::size_t kMaxImageBytes = std::size_t{2} << 30;
 
 // The bytes to send to the daemon; a wrapper is taken off. Nothing: this is no image.
 std::optional<std::span<const std::byte>> FindImage(const void* image);
+
+// A file's bytes: an image, or what is to become one.
+CUresult ReadFile(const char* path, std::vector<std::byte>& bytes);
 
 }  // namespace paella::shim
 

@@ -22,6 +22,7 @@ bool Describe(const ipc::LibraryGetKernelReply& reply, Kernel& kernel) {
   }
   kernel.parameters_have_gaps = covered != kernel.parameter_bytes;
   kernel.number = reply.kernel;
+  kernel.prints = reply.prints != 0;
   kernel.attribute_count = static_cast<int>(std::min<std::size_t>(reply.attributes.size(), kKernelAttributes));
   for (int i = 0; i < kernel.attribute_count; ++i) kernel.attributes[i] = reply.attributes[i];
   return true;

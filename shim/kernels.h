@@ -35,6 +35,7 @@ struct Kernel {
   std::vector<KernelParameter> parameters;
   std::size_t parameter_bytes = 0;   // of the whole block of parameters
   bool parameters_have_gaps = false;  // which must not carry what lay in the ring before
+  bool prints = false;                // it may: then who waits for its end brings the text (device_text.h)
   int attribute_count = 0;
   std::atomic<int> attributes[kKernelAttributes] = {};
 

@@ -187,6 +187,7 @@ CUresult Streams::WaitForEach(ipc::WaitStyle style, Covered covered) {
   for (const auto& [number, posted] : ends) {
     if (const CUresult result = submission_.WaitFor(number, posted, style); result != CUDA_SUCCESS) return result;
   }
+  submission_.BringText();
   return submission_.Failure();
 }
 

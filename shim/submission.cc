@@ -29,6 +29,11 @@ std::int64_t CoarseNowMs() {
 
 thread_local constinit unsigned questions_without_look = 0;
 
+CUresult Submission::AfterLastWords(CUresult error) const {
+  WriteLastWords(channel_.last_words());
+  return error;
+}
+
 bool Submission::DaemonIsAlive() {
   if (!socket_.PeerIsGone()) return true;
   int none = CUDA_SUCCESS;
@@ -83,10 +88,10 @@ std::span<std::byte> Submission::ReserveSlowly(ipc::MessageKind kind, std::size_
 }
 
 CUresult Submission::WaitFor(std::uint32_t stream, std::uint64_t sequence, ipc::WaitStyle style) {
-  if (IsComplete(stream, sequence)) return CUDA_SUCCESS;
   const auto done = [&] { return IsComplete(stream, sequence); };
-  if (waiter_.Wait(style, done, [this] { return DaemonIsAlive(); })) return CUDA_SUCCESS;
-  return Failure();
+  if (!done() && !waiter_.Wait(style, done, [this] { return DaemonIsAlive(); })) return Failure();
+  BringText();
+  return CUDA_SUCCESS;
 }
 
 bool Submission::TakeReplySlot(std::uint32_t& slot) {

@@ -17,6 +17,7 @@
 #include "ipc/waiting.h"
 #include "messages.h"
 #include "shim/cuda_api.h"
+#include "shim/device_text.h"
 #include "shim/submission_lock.h"
 
 namespace paella::shim {
@@ -39,7 +40,7 @@ class Submission {
   // What every call returns once the daemon, or this client in it, has failed; else CUDA_SUCCESS.
   CUresult Failure() const {
     const std::uint32_t sticky = channel_.header().sticky_error.load(std::memory_order_acquire);
-    if (sticky != 0) [[unlikely]] return static_cast<CUresult>(sticky);
+    if (sticky != 0) [[unlikely]] return AfterLastWords(static_cast<CUresult>(sticky));
     return static_cast<CUresult>(failure_.load(std::memory_order_relaxed));
   }
 
@@ -77,7 +78,11 @@ class Submission {
   bool IsComplete(std::uint32_t stream, std::uint64_t sequence) const {
     return channel_.completed(stream).load(std::memory_order_acquire) >= sequence;  // pairs with the executor's store
   }
+  // What the client's kernels printed before is out when it returns.
   CUresult WaitFor(std::uint32_t stream, std::uint64_t sequence, ipc::WaitStyle style);
+  DeviceText& text() { return text_; }
+  // What a synchronising call that found nothing to wait for has left to do.
+  void BringText() { text_.Bring(*this); }
 
   // What a query answers that found work unfinished; the gate has looked for a failure just before. A program may do
   // nothing but ask, so this is where it learns that the daemon is gone.
@@ -164,6 +169,7 @@ class Submission {
     return result == CUDA_SUCCESS && !decoded ? CUDA_ERROR_UNKNOWN : result;
   }
 
+  CUresult AfterLastWords(CUresult error) const;
   void WakeDaemon();
   std::span<std::byte> ReserveSlowly(ipc::MessageKind kind, std::size_t size_bytes);
   bool TakeReplySlot(std::uint32_t& slot);
@@ -179,6 +185,7 @@ class Submission {
   const bool barriers_;
   ipc::RingWriter ring_;  // under lock_
   ipc::ChannelWaiter waiter_;
+  DeviceText text_;
   SubmissionLock lock_;
   std::atomic<int> failure_{CUDA_SUCCESS};
   std::atomic<std::int64_t> last_look_ms_{0};

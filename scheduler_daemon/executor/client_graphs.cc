@@ -43,11 +43,12 @@ CUresult ClientGraphs::Handle(const ipc::GraphInstantiate& call, ipc::GraphInsta
   const std::lock_guard lock(mutex_);
   node_count_ += graph->nodes.size();
   reply.graph = next_number_++;
+  reply.prints = graph->build->prints() ? 1 : 0;
   graphs_.emplace(reply.graph, std::move(graph));
   return CUDA_SUCCESS;
 }
 
-CUresult ClientGraphs::Handle(const ipc::GraphUpdate& call, ipc::GraphUpdateReply&) {
+CUresult ClientGraphs::Handle(const ipc::GraphUpdate& call, ipc::GraphUpdateReply& reply) {
   DestroyRetired();
   const auto bytes = objects_.TakeUpload(call.upload);
   if (!bytes) return CUDA_ERROR_INVALID_VALUE;
@@ -74,7 +75,12 @@ CUresult ClientGraphs::Handle(const ipc::GraphUpdate& call, ipc::GraphUpdateRepl
       if (NamesMemory(graph->nodes[i].work)) graph->transfers.push_back(i);
     }
   }
-  return in_place ? CUDA_SUCCESS : Rebuild(call.graph, *graph);
+  if (!in_place) {
+    if (const CUresult result = Rebuild(call.graph, *graph); result != CUDA_SUCCESS) return result;
+  }
+  const std::lock_guard lock(mutex_);
+  reply.prints = graph->build != nullptr && graph->build->prints() ? 1 : 0;
+  return CUDA_SUCCESS;
 }
 
 bool ClientGraphs::ChangeInPlace(GraphBuild& build, const std::vector<GraphNode>& nodes,

@@ -4,35 +4,6 @@
 #include "scheduler_daemon/executor/client_objects.h"
 
 namespace paella::scheduler_daemon {
-namespace {
-
-constexpr std::size_t kMaxJitOptions = 16;
-
-// Options that carry plain numbers and change nothing but the code. Buffers are the executor's own; anything else that
-// a client names is left out.
-bool IsNumericOption(std::uint32_t option) {
-  switch (option) {
-    case CU_JIT_MAX_REGISTERS:
-    case CU_JIT_OPTIMIZATION_LEVEL:
-    case CU_JIT_TARGET:
-    case CU_JIT_FALLBACK_STRATEGY:
-    case CU_JIT_GENERATE_DEBUG_INFO:
-    case CU_JIT_GENERATE_LINE_INFO:
-    case CU_JIT_CACHE_MODE: return true;
-    default: return false;
-  }
-}
-
-JitNumbers NumbersOf(const ipc::LibraryLoad& call) {
-  JitNumbers numbers;
-  for (std::size_t i = 0; i < call.jit_options.size() && i < kMaxJitOptions; ++i) {
-    if (!IsNumericOption(call.jit_options[i])) continue;
-    numbers.emplace_back(static_cast<CUjit_option>(call.jit_options[i]), call.jit_values[i]);
-  }
-  return numbers;
-}
-
-}  // namespace
 
 ClientObjects::Library* ClientObjects::FindLibrary(std::uint64_t library) {
   const auto found = libraries_.find(library);
@@ -59,7 +30,7 @@ CUresult ClientObjects::Handle(const ipc::LibraryLoad& call, ipc::LibraryLoadRep
   auto image = TakeUpload(call.upload);
   if (!image) return CUDA_ERROR_INVALID_IMAGE;
   image->push_back(std::byte{0});  // PTX is a C string, and a client need not have ended it
-  const JitNumbers numbers = NumbersOf(call);
+  const JitNumbers numbers = NumbersAmong(call.jit_options, call.jit_values);
   ModuleCache::Loaded loaded;
   WithReclaim([&] { return (loaded = modules_.Load(*image, numbers)).result; });
   reply.error_log = std::move(loaded.error_log);
@@ -105,6 +76,7 @@ CUresult ClientObjects::Handle(const ipc::LibraryGetKernel& call, ipc::LibraryGe
   if (const CUresult result = module->Find(call.name, found); result != CUDA_SUCCESS) return result;
   reply.parameter_offsets_bytes = found->parameter_offsets_bytes;
   reply.parameter_sizes_bytes = found->parameter_sizes_bytes;
+  reply.prints = found->prints ? 1 : 0;
   const std::lock_guard lock(mutex_);
   Library* const library = FindLibrary(call.library);
   if (library == nullptr) return CUDA_ERROR_INVALID_HANDLE;

@@ -13,9 +13,11 @@ void* HostPointer(std::uint64_t address) { return reinterpret_cast<void*>(addres
 
 }  // namespace
 
-ClientObjects::ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, const Arena& arena)
+ClientObjects::ClientObjects(const Driver& driver, ModuleCache& modules, PrintedText& printed, Tenant& tenant,
+                             const Arena& arena)
     : driver_(driver),
       modules_(modules),
+      printed_(printed),
       tenant_(tenant),
       arena_place_(arena),
       virtual_memory_(driver, tenant.memory, ranges_),

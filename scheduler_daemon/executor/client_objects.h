@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "scheduler_daemon/executor/client_virtual_memory.h"
 #include "scheduler_daemon/executor/modules.h"
 #include "scheduler_daemon/executor/owned_ranges.h"
+#include "scheduler_daemon/executor/printed_text.h"
 #include "scheduler_daemon/executor/range_allocator.h"
 #include "scheduler_daemon/executor/shared_allocations.h"
 #include "scheduler_daemon/executor/shared_events.h"
@@ -65,12 +67,17 @@ struct KernelInfo {
   std::uint64_t most_dynamic_shared_bytes;
 };
 
+struct LinkInput;
+
 class ClientObjects {
  public:
   // Total an upload may have: more than any image seen (notes: 29 MB), less than what would hurt the daemon.
   static constexpr std::uint64_t kMaxUploadBytes = 1ull << 30;
   // A program loads one image at a time in each thread; an upload that is never loaded costs more than its bytes.
   static constexpr std::size_t kMaxUploads = 4096;
+
+  // Results that a client was told of and has not taken; then the oldest is forgotten.
+  static constexpr std::size_t kMaxResults = 16;
 
   // Of the client's pinned memory.
   struct Arena {
@@ -79,7 +86,7 @@ class ClientObjects {
     int memory;  // the descriptor that it is mapped from
   };
 
-  ClientObjects(const Driver& driver, ModuleCache& modules, Tenant& tenant, const Arena& arena);
+  ClientObjects(const Driver& driver, ModuleCache& modules, PrintedText& printed, Tenant& tenant, const Arena& arena);
   ~ClientObjects();  // gives everything back; nothing of it is in use on the GPU any more
 
   // Whether [address, address + size) is memory of this client that it may use so.
@@ -97,6 +104,7 @@ class ClientObjects {
   ClientGraphs& graphs() { return graphs_; }
   ClientArrays& arrays() { return arrays_; }
   const ClientArrays& arrays() const { return arrays_; }
+  const std::shared_ptr<ClientText>& text() const { return text_; }
   // The event's driver object, made at first use; null if the driver makes none, and `result` says why. A command that
   // records it keeps it.
   std::shared_ptr<CUevent_st> EventFor(std::uint64_t event, CUresult& result);
@@ -119,6 +127,9 @@ class ClientObjects {
   CUresult Handle(const ipc::KernelOccupancy& call, ipc::KernelOccupancyReply& reply);
   CUresult Handle(const ipc::KernelAvailableShared& call, ipc::KernelAvailableSharedReply& reply);
   CUresult Handle(const ipc::KernelMaxClusters& call, ipc::KernelMaxClustersReply& reply);
+  CUresult Handle(const ipc::TextTake& call, ipc::TextTakeReply& reply);
+  CUresult Handle(const ipc::LinkComplete& call, ipc::LinkCompleteReply& reply);
+  CUresult Handle(const ipc::ResultTake& call, ipc::ResultTakeReply& reply);
   CUresult Handle(const ipc::AllocateDevice& call, ipc::AllocateDeviceReply& reply);
   CUresult Handle(const ipc::FreeDevice& call, ipc::FreeDeviceReply& reply);
   CUresult Handle(const ipc::AllocateHost& call, ipc::AllocateHostReply& reply);
@@ -201,11 +212,14 @@ class ClientObjects {
   std::shared_ptr<Module> FindModule(std::uint64_t library);
   CUresult OwnModule(std::uint64_t library, std::shared_ptr<Module>& own);
   CUresult SetInOwnCopy(Kernel& kernel, CUfunction_attribute attribute, int value);
+  CUresult TakeLinkInputs(const ipc::LinkComplete& call, std::vector<LinkInput>& inputs);
 
   const Driver& driver_;
   ModuleCache& modules_;
+  PrintedText& printed_;
   Tenant& tenant_;
   const Arena arena_place_;
+  const std::shared_ptr<ClientText> text_ = std::make_shared<ClientText>();
 
   OwnedRanges ranges_;  // every allocation, global and mapping that may be used
   ClientVirtualMemory virtual_memory_;
@@ -221,6 +235,7 @@ class ClientObjects {
   std::unordered_map<std::uint64_t, Registration> registered_;  // by address; only on the worker, not under mutex_
   std::unordered_map<std::uint64_t, std::vector<std::byte>> uploads_;
   std::uint64_t upload_bytes_ = 0;  // of all of them
+  std::map<std::uint64_t, std::vector<std::byte>> results_;
   std::unordered_map<std::uint64_t, Library> libraries_;
   std::unordered_map<std::uint64_t, Kernel> kernels_;
   std::unordered_map<std::uint64_t, std::shared_ptr<CUevent_st>> events_;

@@ -22,7 +22,7 @@ constexpr const char* kNameOf<ipc::Memset> = "a memset";
 
 }  // namespace
 
-ClientSession::ClientSession(const Driver& driver, CUcontext context, ModuleCache& modules,
+ClientSession::ClientSession(const Driver& driver, CUcontext context, ModuleCache& modules, PrintedText& printed,
                              ipc::ClientAttach identity, Resources resources, std::shared_ptr<Tenant> tenant)
     : driver_(driver),
       identity_(std::move(identity)),
@@ -30,7 +30,7 @@ ClientSession::ClientSession(const Driver& driver, CUcontext context, ModuleCach
       channel_(resources_.channel.data()),
       reader_(channel_.ring()),
       tenant_(std::move(tenant)),
-      objects_(driver, modules, *tenant_,
+      objects_(driver, modules, printed, *tenant_,
                {identity_.arena_base, identity_.arena_bytes, resources_.arena_memory.get()}),
       shared_events_(tenant_->shared_events),
       worker_([this, context] {
@@ -47,6 +47,15 @@ ClientSession::~ClientSession() {
 
 void ClientSession::Break(std::string reason) {
   if (broken_.empty()) broken_ = std::move(reason);
+}
+
+void ClientSession::SetLastWords(std::string_view errors) {
+  const std::string output = text()->Take(ipc::LastWords::kCapacityBytes - errors.size());
+  ipc::LastWords& words = channel_.last_words();
+  std::ranges::copy(output, words.text);
+  std::ranges::copy(errors, words.text + output.size());
+  words.output_bytes = static_cast<std::uint32_t>(output.size());
+  words.error_bytes = static_cast<std::uint32_t>(errors.size());
 }
 
 void ClientSession::SetStickyError(CUresult result) { channel_.SetStickyError(result); }
@@ -198,9 +207,13 @@ void ClientSession::On(const ipc::LaunchKernel& message) {
   auto launch = CheckLaunch(message, *kernel);
   if (!launch) return Break("a launch contradicts its kernel");
   launches.fetch_add(1, std::memory_order_relaxed);
-  Enqueue(message.stream, message.sequence, true, [this, work = std::move(*launch)](CUstream stream) mutable {
-    return work.Issue(driver_, stream);
-  });
+  Command command;
+  command.stream = message.stream;
+  command.sequence = message.sequence;
+  command.prints = launch->prints;
+  command.asserts = launch->asserts;
+  command.issue = [this, work = std::move(*launch)](CUstream stream) mutable { return work.Issue(driver_, stream); };
+  EnqueueCommand(std::move(command));
 }
 
 void ClientSession::On(const ipc::Copy& message) {
@@ -275,6 +288,8 @@ void ClientSession::On(const ipc::LaunchGraph& message) {
   command.stream = message.stream;
   command.sequence = message.sequence;
   command.nodes = std::max(1u, graph->node_count());
+  command.prints = graph->prints();
+  command.asserts = graph->asserts();
   command.issue = [graph = std::move(graph)](CUstream stream) { return graph->Launch(stream); };
   EnqueueCommand(std::move(command));
 }

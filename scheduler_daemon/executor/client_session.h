@@ -15,6 +15,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -38,8 +39,8 @@ class ClientSession {
     ipc::Fd doorbell;
   };
 
-  ClientSession(const Driver& driver, CUcontext context, ModuleCache& modules, ipc::ClientAttach identity,
-                Resources resources, std::shared_ptr<Tenant> tenant);
+  ClientSession(const Driver& driver, CUcontext context, ModuleCache& modules, PrintedText& printed,
+                ipc::ClientAttach identity, Resources resources, std::shared_ptr<Tenant> tenant);
   ~ClientSession();  // after the client's last command is done
 
   // Reads which callbacks have run, and up to `limit` records, as long as there is room for what they ask for. Returns how
@@ -49,6 +50,9 @@ class ClientSession {
   // Set once: why the client has to end, empty while it is well.
   const std::string& broken() const { return broken_; }
   void SetStickyError(CUresult result);
+  // What is left to say when the context is lost, before the sticky error: what the client's kernels printed, and `errors`
+  // (at most AssertionCapture::kCapacityBytes).
+  void SetLastWords(std::string_view errors);
   // The stream is done up to `sequence`: tells the client's memory, not yet its sleeping threads (Announce).
   void Complete(std::uint32_t stream, std::uint64_t sequence);
   // Wakes the client's threads if anything changed since the last time.
@@ -69,6 +73,7 @@ class ClientSession {
   bool Owns(std::uint64_t address, std::uint64_t size_bytes, RangeUse use) const {
     return objects_.Owns(address, size_bytes, use);
   }
+  const std::shared_ptr<ClientText>& text() const { return objects_.text(); }
   bool ready() const { return ready_.load(std::memory_order_acquire); }
 
   std::atomic<std::uint64_t> launches{0};

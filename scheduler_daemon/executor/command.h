@@ -34,6 +34,8 @@ struct Command {
   std::uint64_t callback = 0;  // of kCallback
   std::uint64_t record_bytes = 0;  // what it came in: about what `issue` keeps
   std::uint32_t nodes = 1;     // of a graph: how many things it makes the GPU do
+  bool prints = false;         // it may (printing_turn.h)
+  bool asserts = false;        // it may end the context by an assertion
   std::vector<Dependency> dependencies;
   std::function<bool()> may_pass;     // of kHold: asked again and again on the dispatching thread, once all before it is done
   std::optional<WordCondition> word;  // the same of device memory

@@ -1,6 +1,7 @@
 #include "scheduler_daemon/executor/executor.h"
 
 #include <poll.h>
+#include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -10,8 +11,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <functional>
+#include <future>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -22,6 +27,8 @@
 #include "scheduler_daemon/executor/device_description.h"
 #include "scheduler_daemon/executor/gpu_streams.h"
 #include "scheduler_daemon/executor/modules.h"
+#include "scheduler_daemon/executor/output_capture.h"
+#include "scheduler_daemon/executor/printed_text.h"
 #include "scheduler_daemon/executor/scheduler.h"
 #include "scheduler_daemon/executor/slab_broker.h"
 #include "scheduler_daemon/executor/slab_stock.h"
@@ -57,6 +64,20 @@ void ClearBell(const pollfd& bell) {
   if ((bell.revents & POLLIN) != 0) [[maybe_unused]] const auto got = preadv2(bell.fd, &to, 1, -1, RWF_NOWAIT);
 }
 
+// The process's log keeps going there when standard error becomes something else.
+void LogTo(int fd) {
+  std::FILE* const file = fdopen(fd, "w");  // stays open, like the log
+  if (file == nullptr) return;
+  setvbuf(file, nullptr, _IONBF, 0);
+  using Sink = spdlog::sinks::ansicolor_sink<spdlog::details::console_mutex>;
+  const auto before = spdlog::default_logger();
+  const auto logger =
+      std::make_shared<spdlog::logger>(before->name(), std::make_shared<Sink>(file, spdlog::color_mode::automatic));
+  logger->set_level(before->level());
+  logger->flush_on(before->flush_level());
+  spdlog::set_default_logger(logger);
+}
+
 int ArchitectureMajor(const Driver& driver, CUdevice device) {
   int major = 0;
   driver.cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
@@ -76,7 +97,11 @@ class Executor {
         slabs_(driver, broker_, TenantMemory::kSlabBytes, [this] { driver_.cuCtxSetCurrent(context_); }),
         tenants_(driver, device, slabs_),
         gpu_streams_(driver),
-        scheduler_(driver, gpu_streams_, std::move(policy)),
+        printed_(driver, context),
+        scheduler_(driver, gpu_streams_, std::move(policy),
+                   [this](std::shared_ptr<ClientText> next) {
+                     printed_.PassTo(std::move(next), [this] { Tell([this] { scheduler_.PrintingPassed(); }); });
+                   }),
         reaper_([this] { driver_.cuCtxSetCurrent(context_); }) {}
 
   int Run(const DeviceDescription& device, std::uint64_t ready_memory_bytes);
@@ -90,6 +115,8 @@ class Executor {
   void Tell(std::function<void()> job);  // to be run on the main thread
 
   // Main thread.
+  bool CaptureText();
+  void BringLastWords();
   void RunInbox();
   void HandleDeparted();
   void Wait(bool worked);
@@ -108,6 +135,8 @@ class Executor {
   SlabStock slabs_;
   Tenants tenants_;
   GpuStreams gpu_streams_;
+  PrintedText printed_;
+  AssertionCapture assertions_;
   Scheduler scheduler_;
 
   std::mutex inbox_mutex_;
@@ -211,7 +240,7 @@ bool Executor::OnAttach(ipc::Packet& packet) {
   }
   try {
     auto session = std::make_shared<std::unique_ptr<ClientSession>>(std::make_unique<ClientSession>(
-        driver_, context_, modules_, *client, std::move(resources), std::move(tenant)));
+        driver_, context_, modules_, printed_, *client, std::move(resources), std::move(tenant)));
     Tell([this, session] { scheduler_.Add(std::move(*session)); });
   } catch (const std::system_error& error) {  // no thread for it
     Refuse(client->client, std::string("the executor cannot start a thread for it: ") + error.what());
@@ -307,10 +336,43 @@ void Executor::Wait(bool worked) {
   }
 }
 
+bool Executor::CaptureText() {
+  if (!assertions_.Start()) return false;
+  LogTo(dup(assertions_.original_fd()));
+  return printed_.Start() == CUDA_SUCCESS;
+}
+
+// The context is lost. What its kernels wrote goes to their clients before the error that they are about to see.
+void Executor::BringLastWords() {
+  std::string lines;
+  if (scheduler_.failure() == CUDA_ERROR_ASSERT) {
+    // The driver tells of assertions when a thread waits for the GPU. It says at once that the context is lost; but if it
+    // does not, this process ends all the same.
+    constexpr std::chrono::seconds kPatience{2};
+    std::packaged_task<void()> wait([this] {
+      driver_.cuCtxSetCurrent(context_);
+      driver_.cuCtxSynchronize();
+    });
+    std::future<void> done = wait.get_future();
+    std::thread(std::move(wait)).detach();
+    done.wait_for(kPatience);
+    lines = assertions_.Take();
+  }
+  printed_.BringWhatIsWritten();
+  const ClientSession* const culprit = scheduler_.OnlyOneThatAsserts();
+  scheduler_.ForEachSession([&](ClientSession& session) {
+    session.SetLastWords(&session == culprit ? std::string_view(lines) : std::string_view());
+  });
+}
+
 int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_bytes) {
   prctl(PR_SET_TIMERSLACK, 1);  // a sleep of microseconds takes microseconds
   if (const CUresult result = gpu_streams_.Start(); result != CUDA_SUCCESS) {
     spdlog::error("executor: cannot make streams: {}", driver_.ErrorName(result));
+    return kExecutorNoGpu;
+  }
+  if (!CaptureText()) {
+    spdlog::error("executor: cannot catch what kernels print");
     return kExecutorNoGpu;
   }
   std::size_t free = 0;
@@ -333,6 +395,7 @@ int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_by
     spdlog::error("executor: the context is lost: {}", driver_.ErrorName(scheduler_.failure()));
     // paellad must know before the culprit does, or it hands us the program that comes next.
     control_.Send(ipc::ExecutorFailing{});
+    BringLastWords();
     scheduler_.BlameInFlight();
     // The driver takes its time to end this process.
     shutdown(control_.fd(), SHUT_RDWR);

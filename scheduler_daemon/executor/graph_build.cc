@@ -142,8 +142,17 @@ CUresult GraphBuild::AddNode(const GraphNode& node, const ClientObjects& objects
   for (const std::uint32_t dependency : node.dependencies) after.push_back(nodes_[dependency]);
   CUgraphNode made = nullptr;
   const CUresult result = std::visit(Adder{driver_, objects, graph_, after, made}, node.work);
+  NoteText(node.work, objects);
   nodes_.push_back(made);
   return result;
+}
+
+void GraphBuild::NoteText(const NodeWork& work, const ClientObjects& objects) {
+  const auto* const launch = std::get_if<ipc::LaunchKernel>(&work);
+  const auto kernel = launch == nullptr ? std::nullopt : objects.FindKernel(launch->kernel);
+  if (!kernel) return;
+  if (kernel->in_module->prints) prints_ = true;
+  if (kernel->in_module->asserts) asserts_ = true;
 }
 
 CUresult GraphBuild::Instantiate() {
@@ -165,6 +174,7 @@ GraphBuild::~GraphBuild() {
 bool GraphBuild::Change(std::uint32_t node, const NodeWork& before, const NodeWork& after,
                         const ClientObjects& objects) {
   if (before.index() != after.index()) return false;
+  NoteText(after, objects);
   return std::visit(Changer{driver_, objects, executable_, nodes_[node], before}, after) == CUDA_SUCCESS;
 }
 

@@ -5,6 +5,7 @@
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_GRAPH_BUILD_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_GRAPH_BUILD_H_
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -24,6 +25,9 @@ class GraphBuild {
   // end. What is on the GPU already goes on as it was.
   bool Change(std::uint32_t node, const NodeWork& before, const NodeWork& after, const ClientObjects& objects);
 
+  // Whether a kernel of it may; once one might have, it stays so.
+  bool prints() const { return prints_; }
+  bool asserts() const { return asserts_; }
   std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
   CUresult Launch(CUstream stream) const { return driver_.cuGraphLaunch(executable_, stream); }
 
@@ -31,10 +35,12 @@ class GraphBuild {
   explicit GraphBuild(const Driver& driver) : driver_(driver) {}
   CUresult AddNode(const GraphNode& node, const ClientObjects& objects);
   CUresult Instantiate();
+  void NoteText(const NodeWork& work, const ClientObjects& objects);
 
   const Driver& driver_;
   CUgraph graph_ = nullptr;  // the executable graph is changed by its nodes
   std::vector<CUgraphNode> nodes_;
+  std::atomic<bool> prints_{false}, asserts_{false};  // asked on the dispatching thread
   CUgraphExec executable_ = nullptr;
 };
 

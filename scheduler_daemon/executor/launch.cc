@@ -45,6 +45,8 @@ std::optional<Launch> CheckLaunch(const ipc::LaunchKernel& message, const Kernel
   if (!attributes) return std::nullopt;
   launch.attributes = std::move(*attributes);
   launch.function = kernel.in_module->function;
+  launch.prints = kernel.in_module->prints;
+  launch.asserts = kernel.in_module->asserts;
   launch.most_dynamic_shared_bytes = kernel.most_dynamic_shared_bytes;
   launch.config = {};
   launch.config.gridDimX = message.grid_x;

@@ -13,6 +13,7 @@ namespace paella::scheduler_daemon {
 
 struct Launch {
   CUfunction function;
+  bool prints, asserts;  // it may
   std::uint64_t most_dynamic_shared_bytes;  // that this client may use
   CUlaunchConfig config;  // its attributes and stream are set by Issue
   std::vector<CUlaunchAttribute> attributes;

@@ -2,37 +2,14 @@
 
 #include <gcrypt.h>
 
-#include <array>
+#include <future>
 
 #include "scheduler_daemon/executor/image_variables.h"
 
 namespace paella::scheduler_daemon {
 namespace {
 
-constexpr std::size_t kLogBytes = 4096;       // of each JIT log; with its reply it fits a reply slot
 constexpr std::size_t kMaxParameters = 1024;  // 4 KiB of parameters or more hold fewer, larger ones
-
-using Log = std::array<char, kLogBytes>;
-
-struct JitOptions {
-  std::vector<CUjit_option> options;
-  std::vector<void*> values;
-
-  void Add(CUjit_option option, std::uint64_t value) {
-    options.push_back(option);
-    values.push_back(reinterpret_cast<void*>(value));
-  }
-};
-
-JitOptions OptionsOf(const JitNumbers& numbers, Log& error_log, Log& info_log) {
-  JitOptions jit;
-  jit.Add(CU_JIT_ERROR_LOG_BUFFER, reinterpret_cast<std::uint64_t>(error_log.data()));
-  jit.Add(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, error_log.size() - 1);
-  jit.Add(CU_JIT_INFO_LOG_BUFFER, reinterpret_cast<std::uint64_t>(info_log.data()));
-  jit.Add(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, info_log.size() - 1);
-  for (const auto& [option, value] : numbers) jit.Add(option, value);
-  return jit;
-}
 
 // Two images of one key are the same image: nobody can make two files of one SHA-256, so that the bytes need not be
 // kept for comparison.
@@ -66,6 +43,8 @@ CUresult Module::Describe(const std::string& name, Kernel& kernel) const {
     driver_.cuFuncGetAttribute(&value, static_cast<CUfunction_attribute>(attribute), kernel.function);
     kernel.attributes.push_back(value);
   }
+  kernel.prints = text_.prints.contains(name);
+  kernel.asserts = text_.asserts.contains(name);
   return CUDA_SUCCESS;
 }
 
@@ -152,17 +131,18 @@ ModuleCache::Loaded ModuleCache::LoadFirst(const std::string& key, Entry& entry,
 }
 
 ModuleCache::Loaded ModuleCache::LoadByDriver(const std::vector<std::byte>& image, const JitNumbers& options) {
-  Log error_log{};
-  Log info_log{};
-  JitOptions jit = OptionsOf(options, error_log, info_log);
+  // Beside the driver's own work, which takes as long where the image is large.
+  constexpr std::size_t kWorthAThread = 1 << 20;
+  const auto policy = image.size() < kWorthAThread ? std::launch::deferred : std::launch::async;
+  auto text = std::async(policy, [&] { return FindKernelText(image, architecture_major_); });
+  JitOptions jit(options);
   CUmodule handle = nullptr;
   Loaded loaded;
-  loaded.result = driver_.cuModuleLoadDataEx(&handle, image.data(), static_cast<unsigned>(jit.options.size()),
-                                             jit.options.data(), jit.values.data());
-  loaded.error_log = error_log.data();
-  loaded.info_log = info_log.data();
+  loaded.result = driver_.cuModuleLoadDataEx(&handle, image.data(), jit.count(), jit.options(), jit.values());
+  loaded.error_log = jit.error_log();
+  loaded.info_log = jit.info_log();
   if (loaded.result != CUDA_SUCCESS) return loaded;
-  loaded.module = {new Module(driver_, handle), [this](Module* module) { Release(module); }};
+  loaded.module = {new Module(driver_, handle, text.get()), [this](Module* module) { Release(module); }};
   ++loaded_;
   return loaded;
 }

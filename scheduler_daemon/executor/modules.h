@@ -26,11 +26,10 @@
 #include <vector>
 
 #include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/jit_options.h"
+#include "scheduler_daemon/executor/kernel_text.h"
 
 namespace paella::scheduler_daemon {
-
-// Options of the driver's compiler that are plain numbers and change nothing but the code.
-using JitNumbers = std::vector<std::pair<CUjit_option, std::uint64_t>>;
 
 class Module {
  public:
@@ -41,9 +40,12 @@ class Module {
     std::vector<std::uint64_t> parameter_sizes_bytes;
     std::uint64_t parameter_bytes = 0;  // of the whole block of parameters
     std::vector<int> attributes;        // value of each CUfunction_attribute, by number
+    bool prints = false;                // it may
+    bool asserts = false;               // something that may turn out wrong
   };
 
-  Module(const Driver& driver, CUmodule handle) : driver_(driver), handle_(handle) {}
+  Module(const Driver& driver, CUmodule handle, KernelText text)
+      : driver_(driver), handle_(handle), text_(std::move(text)) {}
   ~Module() { driver_.cuModuleUnload(handle_); }
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
@@ -63,6 +65,7 @@ class Module {
 
   const Driver& driver_;
   const CUmodule handle_;
+  const KernelText text_;
 
   std::mutex raise_mutex_;  // held while the driver is told, so that a smaller limit cannot come last
   mutable std::mutex mutex_;

@@ -38,8 +38,13 @@ void Scheduler::Detach(std::uint64_t number) {
   for (const auto& client : clients_) {
     if (client->session->identity().client != number || client->detached) continue;
     client->detached = true;
-    client->session->DropWaiting();
+    DropWaiting(*client);
   }
+}
+
+void Scheduler::DropWaiting(Client& client) {
+  client.session->DropWaiting();
+  printing_.Forget(client.session->identity().client);
 }
 
 bool Scheduler::Step(std::uint64_t now_ns) {
@@ -160,9 +165,10 @@ bool Scheduler::MayPass(Client& client, std::uint32_t stream, std::uint64_t now_
   return holds || result != CUDA_SUCCESS;
 }
 
-void Scheduler::CollectReady(bool only_of_idle_tenants) {
+void Scheduler::CollectReady(bool only_of_idle_tenants, std::uint64_t now_ns) {
   ready_.clear();
   ready_clients_.clear();
+  printing_.PassIfDue(now_ns);
   for (const auto& client : clients_) {
     ClientSession& session = *client->session;
     const StreamTable& streams = session.streams();
@@ -171,6 +177,8 @@ void Scheduler::CollectReady(bool only_of_idle_tenants) {
       const StreamQueue& queue = streams.at(stream);
       if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind != Command::Kind::kGpu) continue;
       if (IsFull(queue)) continue;
+      const bool prints = queue.waiting.front().prints;
+      if (prints && !printing_.MayGo(session.identity().client, now_ns)) continue;
       ready_.push_back({session.identity().client, session.tenant().number, stream, queue.waiting.front().arrival});
       ready_clients_.push_back(client.get());
     }
@@ -182,7 +190,7 @@ bool Scheduler::Dispatch(std::uint64_t now_ns) {
   const bool shared = IsShared();
   while (failure_ == CUDA_SUCCESS) {
     any |= DispatchSoftware(now_ns);
-    CollectReady(shared && in_flight_ >= kInFlightWhenShared);
+    CollectReady(shared && in_flight_ >= kInFlightWhenShared, now_ns);
     if (ready_.empty()) break;
     const std::size_t picked = ready_.size() == 1 ? 0 : policy_->Pick(ready_, now_ns);
     DispatchPicked(picked < ready_.size() ? picked : 0, now_ns);
@@ -208,7 +216,7 @@ void Scheduler::DispatchPicked(std::size_t index, std::uint64_t now_ns) {
   const std::uint32_t stream = ready_[index].stream;
   if (!Bind(client, stream)) {
     client.session->SetStickyError(CUDA_ERROR_OUT_OF_MEMORY);
-    client.session->DropWaiting();
+    DropWaiting(client);
     return;
   }
   policy_->OnDispatched(ready_[index], now_ns);
@@ -249,7 +257,25 @@ void Scheduler::IssueHead(Client& client, std::uint32_t stream, std::uint64_t no
   const Command command = streams.TakeHead(stream);
   if (command.issue) Check(client, command.issue(client.bindings[stream].gpu->stream));
   CountInFlight(client, std::min(command.nodes, kGraphCountsFor), now_ns);
+  if (command.prints || command.asserts) CountText(client, stream, command);
   if (command.sequence - client.bindings[stream].marked >= kCommandsPerMark) MarkUpTo(client, stream, command.sequence);
+}
+
+// Until the command is done.
+void Scheduler::CountText(Client& client, std::uint32_t stream, const Command& command) {
+  if (command.prints) printing_.OnDispatched();
+  client.asserting += command.asserts ? 1 : 0;
+  client.session->streams().at(stream).on_completed.emplace(
+      command.sequence, [this, &client, prints = command.prints, asserts = command.asserts] {
+        if (prints) printing_.OnDone();
+        client.asserting -= asserts ? 1 : 0;
+      });
+}
+
+std::shared_ptr<ClientText> Scheduler::TextOf(std::uint64_t number) const {
+  const auto found = std::ranges::find_if(
+      clients_, [number](const auto& client) { return client->session->identity().client == number; });
+  return found == clients_.end() ? nullptr : (*found)->session->text();
 }
 
 void Scheduler::MarkUpTo(Client& client, std::uint32_t stream, std::uint64_t sequence) {
@@ -282,14 +308,29 @@ void Scheduler::CheckHealth() {
   }
 }
 
+bool Scheduler::IsOnGpu(const Client& client) {
+  const StreamTable& streams = client.session->streams();
+  return std::ranges::any_of(streams.active(), [&](std::uint32_t stream) {
+    return client.bindings[stream].gpu != nullptr && streams.at(stream).in_flight();
+  });
+}
+
 void Scheduler::BlameInFlight() {
+  const bool by_assertion = failure_ == CUDA_ERROR_ASSERT &&
+                            std::ranges::any_of(clients_, [](const auto& client) { return client->asserting != 0; });
   for (const auto& client : clients_) {
-    const StreamTable& streams = client->session->streams();
-    const bool on_gpu = std::ranges::any_of(
-        streams.active(), [&](std::uint32_t stream) { return client->bindings[stream].gpu != nullptr &&
-                                                             streams.at(stream).in_flight(); });
-    if (on_gpu) client->session->SetStickyError(failure_);
+    if (by_assertion ? client->asserting != 0 : IsOnGpu(*client)) client->session->SetStickyError(failure_);
   }
+}
+
+ClientSession* Scheduler::OnlyOneThatAsserts() const {
+  ClientSession* found = nullptr;
+  for (const auto& client : clients_) {
+    if (client->asserting == 0) continue;
+    if (found != nullptr) return nullptr;
+    found = client->session.get();
+  }
+  return found;
 }
 
 std::vector<std::unique_ptr<ClientSession>> Scheduler::Collect() {

@@ -12,12 +12,14 @@
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_SCHEDULER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "scheduler_daemon/executor/client_session.h"
 #include "scheduler_daemon/executor/gpu_streams.h"
+#include "scheduler_daemon/executor/printing_turn.h"
 #include "scheduler_daemon/executor/word_probes.h"
 #include "scheduler_daemon/policies/policy.h"
 
@@ -39,13 +41,21 @@ class Scheduler {
   // not wait while the next one is chosen, and nobody waits for sixteen.
   static constexpr std::uint32_t kGraphCountsFor = kInFlightWhenShared / 2;
 
-  Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<Policy> policy)
-      : driver_(driver), gpu_streams_(gpu_streams), policy_(std::move(policy)), word_probes_(driver, gpu_streams) {}
+  // `pass_printing`: brings what was printed to its owner, takes what will be for the client's (null: nobody's), and then
+  // has PrintingPassed called (PrintingTurn).
+  Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<Policy> policy,
+            std::function<void(std::shared_ptr<ClientText>)> pass_printing)
+      : driver_(driver),
+        gpu_streams_(gpu_streams),
+        policy_(std::move(policy)),
+        word_probes_(driver, gpu_streams),
+        printing_([this, pass = std::move(pass_printing)](std::uint64_t client) { pass(TextOf(client)); }) {}
 
   void Add(std::unique_ptr<ClientSession> session);
   // Drops what the client has not on the GPU yet. Collect gives it back when the rest is done.
   void Detach(std::uint64_t client);
   void SetPolicy(std::unique_ptr<Policy> policy) { policy_ = std::move(policy); }
+  void PrintingPassed() { printing_.Passed(); }
 
   // Whether anything was read, completed or dispatched.
   bool Step(std::uint64_t now_ns);
@@ -62,8 +72,11 @@ class Scheduler {
   std::vector<Broken> TakeBroken();
 
   CUresult failure() const { return failure_; }
-  // Gives the error to the clients whose work was on the GPU when it failed.
+  // Gives the error to the clients whose work was on the GPU when it failed; of a failed assertion to those alone who may
+  // have made it.
   void BlameInFlight();
+  // The only client whose work on the GPU may have made an assertion fail; null if there are several, or none.
+  ClientSession* OnlyOneThatAsserts() const;
   bool in_flight() const { return in_flight_ != 0 || word_probes_.in_flight(); }
   // Whether some client's stream waits for what may happen without a word to us.
   bool holding() const { return holding_; }
@@ -84,22 +97,27 @@ class Scheduler {
   struct Client {
     std::unique_ptr<ClientSession> session;
     std::vector<Binding> bindings;
+    std::uint64_t asserting = 0;  // commands on the GPU that may make an assertion fail
     bool detached = false;
     bool reported = false;
   };
 
+  void DropWaiting(Client& client);
   bool Read();
   bool CompleteFinished(std::uint64_t now_ns);
   bool Dispatch(std::uint64_t now_ns);
   bool DispatchSoftware(std::uint64_t now_ns);
   bool DispatchSoftwareHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
   bool MayPass(Client& client, std::uint32_t stream, std::uint64_t now_ns);
-  void CollectReady(bool only_of_idle_tenants);
+  void CollectReady(bool only_of_idle_tenants, std::uint64_t now_ns);
   void MarkAll();
   void DispatchPicked(std::size_t index, std::uint64_t now_ns);
   bool Bind(Client& client, std::uint32_t stream);
   void ReleaseIfDrained(Client& client, std::uint32_t stream);
   void IssueHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
+  void CountText(Client& client, std::uint32_t stream, const Command& command);
+  std::shared_ptr<ClientText> TextOf(std::uint64_t client) const;
+  static bool IsOnGpu(const Client& client);
   void IssueWaits(Client& client, std::uint32_t stream, const std::vector<Dependency>& unfinished);
   void MarkUpTo(Client& client, std::uint32_t stream, std::uint64_t sequence);
   void Check(Client& client, CUresult result);
@@ -118,6 +136,7 @@ class Scheduler {
   GpuStreams& gpu_streams_;
   std::unique_ptr<Policy> policy_;
   WordProbes word_probes_;
+  PrintingTurn printing_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<ReadyCommand> ready_;
   std::vector<Client*> ready_clients_;  // of ready_, by the same index

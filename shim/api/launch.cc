@@ -42,11 +42,15 @@ CUresult Post(const Launch& launch) noexcept {
   }
   if (!stream->IsOrdinary()) [[unlikely]] return Capture(*client, *stream, *kernel, launch, parameters);
   const auto attributes = std::as_bytes(launch.attributes);
-  return client->submission.PostCommandAs(
+  std::uint64_t posted = 0;
+  const CUresult result = client->submission.PostCommandAs(
       paella::ipc::MessageKind::kLaunchKernel, stream->number, LaunchRecordBytes(*kernel, attributes.size()),
       [&](std::span<std::byte> out, std::uint64_t sequence) {
+        posted = sequence;
         EncodeLaunch(out, stream->number, sequence, *kernel, launch.shape, attributes, parameters);
       });
+  if (kernel->prints && result == CUDA_SUCCESS) [[unlikely]] client->submission.text().Expect(stream->number, posted);
+  return result;
 }
 
 }  // namespace

@@ -1,11 +1,7 @@
 // Modules and libraries. A module is a library that is loaded at once, and its handle is good wherever either is taken.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <vector>
 
 #include "driver_api.h"
-#include "ipc/shared_memory.h"
 #include "shim/client.h"
 #include "shim/images.h"
 
@@ -33,23 +29,12 @@ CUresult LoadModule(CUmodule* module, const void* image, const JitOptions& jit) 
   return result;
 }
 
-// A file's bytes, and a zero behind them, which ends PTX.
-CUresult ReadFile(const char* path, std::vector<std::byte>& bytes) {
-  const paella::ipc::Fd file(open(path, O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return CUDA_ERROR_FILE_NOT_FOUND;
-  constexpr std::size_t kPieceBytes = 1 << 16;
-  for (std::size_t size = 0;;) {
-    bytes.resize(size + kPieceBytes);
-    const ssize_t got = read(file.get(), bytes.data() + size, kPieceBytes);
-    if (got < 0 || size > kMaxImageBytes) return CUDA_ERROR_INVALID_SOURCE;
-    size += static_cast<std::size_t>(got);
-    if (got == 0) {
-      bytes.resize(size);
-      // Zeros to read for whoever looks at a header, even in a file that is shorter than one.
-      bytes.resize(size + 64);
-      return size == 0 ? CUDA_ERROR_INVALID_IMAGE : CUDA_SUCCESS;
-    }
-  }
+// Zeros to read for whoever looks at a header, even in a file that is shorter than one; and one that ends PTX.
+CUresult ReadImage(const char* path, std::vector<std::byte>& bytes) {
+  if (const CUresult result = ReadFile(path, bytes); result != CUDA_SUCCESS) return result;
+  if (bytes.empty()) return CUDA_ERROR_INVALID_IMAGE;
+  bytes.resize(bytes.size() + 64);
+  return CUDA_SUCCESS;
 }
 
 bool HasFlag(CUlibraryOption* options, unsigned count, CUlibraryOption wanted, void** values) {
@@ -136,7 +121,7 @@ CUresult paella_cuModuleLoad(CUmodule* module, const char* fname) {
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   if (fname == nullptr || *fname == '\0') return CUDA_ERROR_INVALID_VALUE;
   std::vector<std::byte> image;
-  if (const CUresult result = ReadFile(fname, image); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = ReadImage(fname, image); result != CUDA_SUCCESS) return result;
   return LoadModule(module, image.data(), {});
 }
 
@@ -193,7 +178,7 @@ CUresult paella_cuLibraryLoadFromFile(CUlibrary* library, const char* fileName, 
   if (const CUresult result = EnterWork(client); result != CUDA_SUCCESS) return result;
   if (fileName == nullptr) return CUDA_ERROR_INVALID_VALUE;
   std::vector<std::byte> image;
-  if (const CUresult result = ReadFile(fileName, image); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = ReadImage(fileName, image); result != CUDA_SUCCESS) return result;
   return LoadLibrary(library, image.data(), JitOptions::From(jitOptions, jitOptionsValues, numJitOptions), false);
 }
 

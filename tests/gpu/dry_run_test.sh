@@ -10,4 +10,4 @@ trap 'rm -rf "$work"' EXIT
 
 "$root/scripts/stage_gpu_build.sh" "$build" "$work/gpu"
 "$root/scripts/gpu_check.sh" --build "$work/gpu" --driver "$driver" --results "$work/results" \
-  examples cudart virtual-memory graphs arrays sharing processes faults
+  examples cudart virtual-memory graphs arrays sharing printing linker processes faults

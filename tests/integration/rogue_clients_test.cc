@@ -645,6 +645,45 @@ TEST_F(Rogue, LoadsRubbishAsAnImage) {
 }
 
 // A reader of the callback queue that says it is somewhere else.
+TEST_F(Rogue, LinksWhatCannotBeLinked) {
+  RogueClient rogue(daemon_->socket());
+  ASSERT_TRUE(rogue.welcomed());
+  const auto upload_rubbish = [&rogue](std::uint64_t number) {
+    ipc::UploadChunk chunk;
+    chunk.upload = number;
+    chunk.data.assign(100, std::byte{'x'});
+    rogue.Post(chunk);
+  };
+  ipc::LinkComplete link;
+  EXPECT_FALSE(rogue.Ask(link)) << "nothing at all";
+  link.uploads = {17};
+  link.input_types = {CU_JIT_INPUT_PTX};
+  link.input_names = {"x"};
+  link.input_option_counts = {0};
+  EXPECT_FALSE(rogue.Ask(link)) << "an upload that is not there";
+  upload_rubbish(17);
+  EXPECT_FALSE(rogue.Ask(link)) << "rubbish";
+  upload_rubbish(17);
+  link.input_option_counts = {0xffffffff};
+  EXPECT_FALSE(rogue.Ask(link)) << "more options than there are";
+  upload_rubbish(17);
+  link.input_types = {0x80000000};
+  link.input_option_counts = {0};
+  EXPECT_FALSE(rogue.Ask(link)) << "no type";
+  link.input_names.clear();
+  EXPECT_FALSE(rogue.Ask(link)) << "no name";
+  link.jit_options = {CU_JIT_INFO_LOG_BUFFER};
+  EXPECT_FALSE(rogue.Ask(link)) << "no value";
+  ipc::ResultTake take;
+  take.result = 1;
+  take.offset_bytes = ~0ull;
+  EXPECT_FALSE(rogue.Ask(take)) << "a result that is not there";
+  const auto text = rogue.Ask(ipc::TextTake{.bring = 1});
+  ASSERT_TRUE(text);
+  EXPECT_TRUE(text->text.empty());
+  EXPECT_TRUE(ServesNormalClients());
+}
+
 TEST_F(Rogue, LiesAboutItsCallbackQueue) {
   RogueClient rogue(daemon_->socket());
   ASSERT_TRUE(rogue.welcomed());

@@ -443,11 +443,64 @@ void FakeDaemon::OnCall(std::uint32_t slot, const ipc::LibraryGetKernel& m) {
   reply.attributes[0] = 512;    // threads per block
   reply.attributes[8] = 49152;  // dynamic shared bytes
   if (m.name == "fat") reply.attributes[4] = 255;
-  if (m.name == "plain") {
+  reply.prints = m.name == "talker" ? 1 : 0;
+  if (m.name == "plain" || m.name == "talker") {
     reply.parameter_offsets_bytes.clear();
     reply.parameter_sizes_bytes.clear();
   }
   Reply(slot, m.name == "missing" ? kNotFound : 0, reply);
+}
+
+// In two pieces, as a long text comes.
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::TextTake& m) {
+  ipc::TextTakeReply reply;
+  const std::size_t size = m.bring != 0 ? printed_.size() / 2 : printed_.size();
+  const auto bytes = std::as_bytes(std::span(printed_).first(size));
+  reply.text.assign(bytes.begin(), bytes.end());
+  printed_.erase(0, size);
+  reply.more = printed_.empty() ? 0 : 1;
+  ++texts_taken_;
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::LeaveLastWords(const std::string& output, const std::string& errors) {
+  ipc::LastWords& words = channel_.last_words();
+  std::ranges::copy(output + errors, words.text);
+  words.output_bytes = static_cast<std::uint32_t>(output.size());
+  words.error_bytes = static_cast<std::uint32_t>(errors.size());
+}
+
+// What was added, one piece behind the other.
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::LinkComplete& m) {
+  linked_.clear();
+  for (const std::uint64_t upload : m.uploads) {
+    const auto& data = uploads_[upload];
+    linked_.insert(linked_.end(), data.begin(), data.end());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    links_.push_back(m);
+  }
+  ipc::LinkCompleteReply reply;
+  reply.result = 5;
+  reply.size_bytes = linked_.size();
+  reply.error_log = "no errors";
+  reply.info_log = "linked";
+  Reply(slot, 0, reply);
+}
+
+void FakeDaemon::OnCall(std::uint32_t slot, const ipc::ResultTake& m) {
+  constexpr std::size_t kPieceBytes = 1000;
+  ipc::ResultTakeReply reply;
+  const auto rest = std::span(linked_).subspan(m.offset_bytes);
+  const auto piece = rest.first(std::min(rest.size(), kPieceBytes));
+  reply.data.assign(piece.begin(), piece.end());
+  Reply(slot, m.result == 5 ? 0 : kNotFound, reply);
+}
+
+std::vector<ipc::LinkComplete> FakeDaemon::links() {
+  const std::lock_guard lock(mutex_);
+  return links_;
 }
 
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::LibraryGetGlobal& m) {

@@ -35,6 +35,11 @@ class FakeDaemon {
   void Die();        // closes the control socket, as the end of a process does
   void DieAsleep();  // the same of a daemon that waits for its doorbell
   void Fail(int error);
+  // Of its kernels, "talker" is the one that prints.
+  void HavePrinted(const std::string& text) { printed_ = text; }  // before the launch
+  int texts_taken() const { return texts_taken_; }
+  void LeaveLastWords(const std::string& output, const std::string& errors);  // before Fail
+  std::vector<ipc::LinkComplete> links();
   std::vector<ipc::LaunchKernel> launches();
   std::string tenant() const { return tenant_; }
   std::size_t live_allocations() const { return live_allocations_; }
@@ -88,6 +93,9 @@ class FakeDaemon {
   void OnCall(std::uint32_t slot, const ipc::LibraryKernels& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryGetKernel& m);
   void OnCall(std::uint32_t slot, const ipc::LibraryGetGlobal& m);
+  void OnCall(std::uint32_t slot, const ipc::TextTake& m);
+  void OnCall(std::uint32_t slot, const ipc::LinkComplete& m);
+  void OnCall(std::uint32_t slot, const ipc::ResultTake& m);
   void OnCall(std::uint32_t slot, const ipc::KernelOccupancy& m);
   void OnCall(std::uint32_t slot, const ipc::AllocateDevice& m);
   void OnCall(std::uint32_t slot, const ipc::AllocateHost& m);
@@ -194,6 +202,10 @@ class FakeDaemon {
   std::vector<ipc::WaitForSequence> waits_for_sequences_;  // under mutex_
   std::atomic<int> incomplete_answers_{0}, open_memories_{0};
   std::atomic<int> graph_updates_{0};
+  std::string printed_;
+  std::atomic<int> texts_taken_{0};
+  std::vector<ipc::LinkComplete> links_;  // under mutex_
+  std::vector<std::byte> linked_;
   std::atomic<bool> refuses_to_unmap_{false};
   std::atomic<int> registering_error_{0};
   std::atomic<bool> mute_{false}, greeted_{false}, stop_{false}, paused_{false}, stands_still_{false}, die_{false};

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "tests/simulated_gpu/block.h"
+#include "tests/simulated_gpu/device_print.h"
 #include "tests/simulated_gpu/handlers.h"
 
 namespace paella::simulated_gpu {
@@ -43,7 +44,6 @@ void DecodeIndexedBranch(Emitter& emitter) {
 void Return(Warp& warp, const Instruction&) { warp.ReturnFrom(); }
 void Exit(Warp& warp, const Instruction&) { warp.Exit(warp.exec); }
 void Trap(Warp& warp, const Instruction& in) { warp.RaiseFault(Fault::kTrap, in); }
-void AssertFailed(Warp& warp, const Instruction& in) { warp.RaiseFault(Fault::kAssert, in); }
 void Nothing(Warp&, const Instruction&) {}
 
 // The model keeps no time for a sleeper: it gives its turn away, which the instruction allows.
@@ -88,10 +88,7 @@ void DecodeCall(Emitter& emitter) {
     AddTransfers(emitter, emitter.operand(at), site.arguments);
   }
   const bool indirect = callee.kind == Operand::Kind::kRegister;
-  if (callee.name == "__assertfail") {
-    emitter.Emit(AssertFailed);
-    return;
-  }
+  if (!indirect && EmitPrintingCall(emitter, callee.name, site)) return;
   if (!indirect) {
     site.callee = emitter.FunctionIndex(callee.name);
     if (site.callee < 0) emitter.Fail("no function '" + callee.name + "' here");

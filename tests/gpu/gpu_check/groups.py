@@ -2,6 +2,7 @@
 import groups_of_faults
 import groups_of_programs
 import groups_of_speed
+import groups_of_text
 
 # name: (function of machine and report, whether it needs a real GPU, whether it only informs)
 GROUPS = {
@@ -11,6 +12,8 @@ GROUPS = {
     "graphs": (groups_of_programs.graphs, False, False),
     "arrays": (groups_of_programs.arrays, False, False),
     "sharing": (groups_of_programs.sharing, False, False),
+    "printing": (groups_of_text.printing, False, False),
+    "linker": (groups_of_text.linker, False, False),
     "torch": (groups_of_programs.torch, True, False),
     "bad-calls": (groups_of_programs.bad_calls, False, False),
     "processes": (groups_of_faults.processes, False, False),

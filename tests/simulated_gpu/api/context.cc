@@ -6,6 +6,7 @@
 #include "tests/simulated_gpu/allocations.h"
 #include "tests/simulated_gpu/api/common.h"
 #include "tests/simulated_gpu/arrays.h"
+#include "tests/simulated_gpu/print_buffer.h"
 
 namespace paella::simulated_gpu {
 namespace {
@@ -235,8 +236,12 @@ CUresult cuCtxGetApiVersion(CUcontext ctx, unsigned int* version) {
 
 CUresult cuCtxSynchronize() {
   Context* context = nullptr;
-  PAELLA_RETURN_IF_ERROR(UseContext(context));
+  if (const CUresult result = UseContext(context); result != CUDA_SUCCESS) {
+    PrintBuffer::Get().Flush();
+    return result;
+  }
   Engine::Get().WaitForContext(context);
+  PrintBuffer::Get().Flush();
   return context->error;
 }
 

@@ -1,6 +1,7 @@
 // Streams, events, waits on values, and host functions.
 #include "tests/simulated_gpu/api/common.h"
 #include "tests/simulated_gpu/memory_map.h"
+#include "tests/simulated_gpu/print_buffer.h"
 #include "tests/simulated_gpu/raw_memory.h"
 
 #include <algorithm>
@@ -98,8 +99,12 @@ CUresult cuStreamDestroy(CUstream hStream) {
 
 CUresult cuStreamSynchronize(CUstream hStream) {
   std::shared_ptr<Stream> stream;
-  PAELLA_RETURN_IF_ERROR(UseStream(hStream, stream));
+  if (const CUresult result = UseStream(hStream, stream); result != CUDA_SUCCESS) {
+    PrintBuffer::Get().Flush();  // what was printed before a fault, and of assertions
+    return result;
+  }
   Engine::Get().Wait(Engine::Get().LastOf(*stream));
+  PrintBuffer::Get().Flush();
   return stream->context->error;
 }
 
@@ -236,8 +241,12 @@ CUresult cuEventQuery(CUevent hEvent) {
 
 CUresult cuEventSynchronize(CUevent hEvent) {
   std::shared_ptr<Event> event;
-  PAELLA_RETURN_IF_ERROR(UseEvent(hEvent, event));
+  if (const CUresult result = UseEvent(hEvent, event); result != CUDA_SUCCESS) {
+    PrintBuffer::Get().Flush();
+    return result;
+  }
   Engine::Get().Wait(Engine::Get().Recorded(*event));
+  PrintBuffer::Get().Flush();
   return event->context->error;
 }
 

@@ -2,6 +2,9 @@
 #include <cooperative_groups.h>
 #include <cuda_fp16.h>
 
+#include <cassert>
+#include <cstdio>
+
 extern "C" {
 
 __global__ void Reduce(const float* in, float* out, unsigned count) {
@@ -213,3 +216,16 @@ __global__ void Conversions(const float* in, int* integers, unsigned char* bytes
 }
 
 }  // extern "C"
+
+extern "C" __global__ void PrintNumbers(unsigned small, long long large, double real) {
+  printf("%u %lld %f %s%%\n", small, large, real, "seven");
+}
+
+extern "C" __global__ void PrintLanes() {
+  if (threadIdx.x % 2 == 1) printf("block %u thread %u\n", blockIdx.x, threadIdx.x);
+}
+
+extern "C" __global__ void PrintAndAssert(unsigned value) {
+  printf("asserts %u\n", value);
+  assert(value < 3);
+}

@@ -14,7 +14,7 @@ function(add_image output source)
   set_property(GLOBAL APPEND PROPERTY PAELLA_TEST_IMAGES ${image_folder}/${output})
 endfunction()
 
-foreach(source no_variables variable constant)
+foreach(source no_variables variable constant prints)
   add_image(${source}.cubin ${source} -cubin -arch=sm_90)
   foreach(mode none size speed)  # no compression, zstd, LZ4 (of PTX)
     add_image(${source}.${mode}.fatbin ${source} -fatbin -compress-mode=${mode}
