@@ -72,8 +72,8 @@ struct CallbackQueue {
   CallbackEntry entries[kCallbackQueueEntries];              // entry n lies at n % kCallbackQueueEntries
 };
 
-// Text of the client's kernels that nobody can be asked for any more: printed, and of assertions. Written once, before the
-// sticky error, whose store (release) publishes it.
+// Text of the client's kernels that nobody can be asked for any more: printed, and of assertions. Written once, before
+// the sticky error, whose store (release) publishes it.
 struct LastWords {
   static constexpr std::size_t kCapacityBytes = (64 << 10) - 8;
   std::uint32_t output_bytes;  // for standard output: the first bytes of `text`

@@ -50,8 +50,8 @@ class ClientSession {
   // Set once: why the client has to end, empty while it is well.
   const std::string& broken() const { return broken_; }
   void SetStickyError(CUresult result);
-  // What is left to say when the context is lost, before the sticky error: what the client's kernels printed, and `errors`
-  // (at most AssertionCapture::kCapacityBytes).
+  // What is left to say when the context is lost, before the sticky error: what the client's kernels printed, and
+  // `errors` (at most AssertionCapture::kCapacityBytes).
   void SetLastWords(std::string_view errors);
   // The stream is done up to `sequence`: tells the client's memory, not yet its sleeping threads (Announce).
   void Complete(std::uint32_t stream, std::uint64_t sequence);

@@ -346,8 +346,8 @@ bool Executor::CaptureText() {
 void Executor::BringLastWords() {
   std::string lines;
   if (scheduler_.failure() == CUDA_ERROR_ASSERT) {
-    // The driver tells of assertions when a thread waits for the GPU. It says at once that the context is lost; but if it
-    // does not, this process ends all the same.
+    // The driver tells of assertions when a thread waits for the GPU. It says at once that the context is lost; but if
+    // it does not, this process ends all the same.
     constexpr std::chrono::seconds kPatience{2};
     std::packaged_task<void()> wait([this] {
       driver_.cuCtxSetCurrent(context_);

@@ -1,5 +1,5 @@
-// Options of the driver's compiler and linker, as a client may give them: those that are plain numbers. Buffers for what
-// the compiler says are the executor's own, and their text goes to the client.
+// Options of the driver's compiler and linker, as a client may give them: those that are plain numbers. Buffers for
+// what the compiler says are the executor's own, and their text goes to the client.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_JIT_OPTIONS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_JIT_OPTIONS_H_
 

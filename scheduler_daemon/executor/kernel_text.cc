@@ -34,8 +34,8 @@ void Add(KernelNames& names, std::string_view function, bool is_kernel) {
   names.names.emplace(function);
 }
 
-// What an ELF file of CUDA says of each function, in a section of its own: records of a format, an attribute, and either
-// a value of two bytes or the size of what follows.
+// What an ELF file of CUDA says of each function, in a section of its own: records of a format, an attribute, and
+// either a value of two bytes or the size of what follows.
 struct InfoRecord {
   std::uint8_t format;
   std::uint8_t attribute;
@@ -56,7 +56,8 @@ class ElfText {
     }
     for (const Elf64_Shdr& section : file_.sections()) {
       const auto name = file_.NameOf(section);
-      if (!name || (name->starts_with(kInfoSection) && !AddInfo(section, name->substr(kInfoSection.size())))) return false;
+      if (!name) return false;
+      if (name->starts_with(kInfoSection) && !AddInfo(section, name->substr(kInfoSection.size()))) return false;
     }
     // Somebody calls it, and no function says so.
     text_.prints.all |= prints_ && !printer_found_;

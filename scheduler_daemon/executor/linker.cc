@@ -3,7 +3,8 @@
 namespace paella::scheduler_daemon {
 namespace {
 
-CUresult LinkAll(const Driver& driver, CUlinkState state, std::vector<LinkInput>& inputs, std::vector<std::byte>& image) {
+CUresult LinkAll(const Driver& driver, CUlinkState state, std::vector<LinkInput>& inputs,
+                 std::vector<std::byte>& image) {
   for (LinkInput& input : inputs) {
     // PTX ends with one zero, which counts.
     const bool is_text = input.type == CU_JIT_INPUT_PTX;

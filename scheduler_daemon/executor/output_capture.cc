@@ -58,8 +58,8 @@ bool PrintfCapture::Start() {
   return dup2(memory_.get(), STDOUT_FILENO) == STDOUT_FILENO;
 }
 
-// The driver may write meanwhile, for kernels of the same client, when another thread launches something. So the place to
-// write at goes back to the beginning only now and then, and not if it has just moved.
+// The driver may write meanwhile, for kernels of the same client, when another thread launches something. So the place
+// to write at goes back to the beginning only now and then, and not if it has just moved.
 std::string PrintfCapture::Take() {
   const bool fits = std::fflush(stdout) == 0;  // the driver may use the C library's buffer
   if (!fits) {  // what is left there must not come out as the next client's

@@ -1,5 +1,5 @@
-// What the driver writes into the executor's standard output and standard error: the text of kernels. The driver writes in
-// the process that has the context; here it is caught, so that it can be given to the client whose kernel it was.
+// What the driver writes into the executor's standard output and standard error: the text of kernels. The driver writes
+// in the process that has the context; here it is caught, so that it can be given to the client whose kernel it was.
 //
 // The executor's own log is not among it: it goes where standard error went before (Executor::Run).
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_OUTPUT_CAPTURE_H_
@@ -19,8 +19,8 @@ namespace paella::scheduler_daemon {
 // Standard output, where printf's text comes. Into memory and not into a pipe, so that no writer ever waits.
 class PrintfCapture {
  public:
-  // What may lie there between two calls of Take; what is written beyond is lost. Some times printf's own buffer of 1 MiB,
-  // since numbers grow when they become text.
+  // What may lie there between two calls of Take; what is written beyond is lost. Some times printf's own buffer of 1
+  // MiB, since numbers grow when they become text.
   static constexpr std::size_t kCapacityBytes = 16 << 20;
 
   // False, with the reason in errno: standard output stays what it is.
@@ -33,8 +33,8 @@ class PrintfCapture {
   off_t taken_ = 0;  // up to there
 };
 
-// Standard error, where the text of assertions comes. It goes on to where it went before, and the lines of assertions are
-// kept. One thread; it ends with the process.
+// Standard error, where the text of assertions comes. It goes on to where it went before, and the lines of assertions
+// are kept. One thread; it ends with the process.
 class AssertionCapture {
  public:
   static constexpr std::size_t kCapacityBytes = 48 << 10;  // of lines that are kept, the first ones

@@ -36,8 +36,8 @@ CUresult PrintedText::Start() {
 }
 
 // cuStreamSynchronize is one of the calls at which the driver empties the buffer (CUDA programming guide, "Formatted
-// output"), whichever stream printed. A stream of our own, so that nobody's work is waited for; and something in it to wait
-// for, lest the driver finds that there is nothing to do.
+// output"), whichever stream printed. A stream of our own, so that nobody's work is waited for; and something in it to
+// wait for, lest the driver finds that there is nothing to do.
 void PrintedText::Flush() {
   driver_.cuMemsetD8Async(reinterpret_cast<CUdeviceptr>(word_), 0, sizeof *word_, stream_);
   driver_.cuStreamSynchronize(stream_);

@@ -2,8 +2,8 @@
 //
 //   driver's buffer ─ flush ─▶ standard output ─▶ PrintfCapture ─▶ ClientText of who has the turn ─ TextTake ─▶ client
 //
-// The driver writes what is in its buffer when a thread waits for the GPU. The executor's threads never do, so it is made
-// to here: on a thread of this object's, or on the worker of the client that asks.
+// The driver writes what is in its buffer when a thread waits for the GPU. The executor's threads never do, so it is
+// made to here: on a thread of this object's, or on the worker of the client that asks.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_PRINTED_TEXT_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_PRINTED_TEXT_H_
 

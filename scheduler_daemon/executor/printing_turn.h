@@ -4,8 +4,8 @@
 // are on the GPU for one client at a time: the turn passes to another when the last of them is done, and with it what
 // was printed since is brought to the client that had the turn. A client that is alone never waits.
 //
-// A kernel that does not end, or that waits for another one which waits for the turn, must not hold up everybody: who has
-// waited for kPatience goes, and so may all others. What is printed until none of them is on the GPU is nobody's.
+// A kernel that does not end, or that waits for another one which waits for the turn, must not hold up everybody: who
+// has waited for kPatienceNs goes, and so may all others. What is printed until none of them is on the GPU is nobody's.
 //
 // Dispatching thread only; knows no driver and no clock.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_PRINTING_TURN_H_
@@ -22,12 +22,12 @@ class PrintingTurn {
   static constexpr std::uint64_t kPatienceNs = 10'000'000'000;
   static constexpr std::uint64_t kNobody = 0;  // no client's number
 
-  // `pass` brings the text to its owner, and from then on that of the named client to it (kNobody: to nobody). It does not
-  // wait: when that has happened, Passed is called.
+  // `pass` brings the text to its owner, and from then on that of the named client to it (kNobody: to nobody). It does
+  // not wait: when that has happened, Passed is called.
   explicit PrintingTurn(std::function<void(std::uint64_t client)> pass) : pass_(std::move(pass)) {}
 
-  // Whether a command of the client that may print can go to the GPU now; if not, the client waits for its turn. The answer
-  // holds until PassIfDue is called again.
+  // Whether a command of the client that may print can go to the GPU now; if not, the client waits for its turn. The
+  // answer holds until PassIfDue is called again.
   bool MayGo(std::uint64_t client, std::uint64_t now_ns);
   void PassIfDue(std::uint64_t now_ns);
   void OnDispatched() {

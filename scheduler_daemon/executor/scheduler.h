@@ -41,8 +41,8 @@ class Scheduler {
   // not wait while the next one is chosen, and nobody waits for sixteen.
   static constexpr std::uint32_t kGraphCountsFor = kInFlightWhenShared / 2;
 
-  // `pass_printing`: brings what was printed to its owner, takes what will be for the client's (null: nobody's), and then
-  // has PrintingPassed called (PrintingTurn).
+  // `pass_printing`: brings what was printed to its owner, takes what will be for the client's (null: nobody's), and
+  // then has PrintingPassed called (PrintingTurn).
   Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<Policy> policy,
             std::function<void(std::shared_ptr<ClientText>)> pass_printing)
       : driver_(driver),
@@ -72,8 +72,8 @@ class Scheduler {
   std::vector<Broken> TakeBroken();
 
   CUresult failure() const { return failure_; }
-  // Gives the error to the clients whose work was on the GPU when it failed; of a failed assertion to those alone who may
-  // have made it.
+  // Gives the error to the clients whose work was on the GPU when it failed; of a failed assertion to those alone who
+  // may have made it.
   void BlameInFlight();
   // The only client whose work on the GPU may have made an assertion fail; null if there are several, or none.
   ClientSession* OnlyOneThatAsserts() const;

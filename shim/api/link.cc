@@ -24,7 +24,8 @@ CUresult Create(unsigned count, CUjit_option* options, void** values, CUlinkStat
   return CUDA_SUCCESS;
 }
 
-CUresult Add(Link& link, LinkInput input, const char* name, const CUjit_option* options, void** values, unsigned count) {
+CUresult Add(Link& link, LinkInput input, const char* name, const CUjit_option* options, void** values,
+             unsigned count) {
   if (link.is_complete || input.type < 0 || input.type >= CU_JIT_NUM_INPUT_TYPES) return CUDA_ERROR_INVALID_VALUE;
   if (input.data.empty() || !JitOptions::AreValid(options, count)) return CUDA_ERROR_INVALID_VALUE;
   if (name != nullptr) input.name = name;
@@ -56,7 +57,8 @@ CUresult AddFile(CUlinkState state, CUjitInputType type, const char* path, unsig
 
 }  // namespace
 
-CUresult paella_cuLinkCreate(unsigned int numOptions, CUjit_option* options, void** optionValues, CUlinkState* stateOut) {
+CUresult paella_cuLinkCreate(unsigned int numOptions, CUjit_option* options, void** optionValues,
+                             CUlinkState* stateOut) {
   return Create(numOptions, options, optionValues, stateOut);
 }
 

@@ -24,7 +24,9 @@ std::string RoundsOf(const std::string& who, int count) {
 
 std::string LinesOf(const std::string& who, int count) {
   std::string text;
-  for (int line = 0; line < count; ++line) text += who + ": this is line " + std::to_string(line) + " of a longer text\n";
+  for (int line = 0; line < count; ++line) {
+    text += who + ": this is line " + std::to_string(line) + " of a longer text\n";
+  }
   return text + "synchronised\n";
 }
 

@@ -197,7 +197,8 @@ std::string ThreadOf(const Warp& warp, std::uint32_t lane) {
 void AssertFailed(Warp& warp, const Instruction& in) {
   const CallSite& site = warp.frame->function->call_sites[in.target];
   const Dim3& block = warp.block->position;
-  const std::string where = "[" + std::to_string(block.x) + ',' + std::to_string(block.y) + ',' + std::to_string(block.z) + ']';
+  const std::string where =
+      "[" + std::to_string(block.x) + ',' + std::to_string(block.y) + ',' + std::to_string(block.z) + ']';
   ForLanes(warp.exec, [&](std::uint32_t lane) {
     const LaneMemory memory(warp, in, lane);
     const auto message = memory.ReadText(memory.Argument<std::uint64_t>(site, 0));
@@ -217,7 +218,8 @@ bool EmitPrintingCall(Emitter& emitter, const std::string& callee, const CallSit
   const bool prints = callee == "vprintf";
   if (!prints && callee != "__assertfail") return false;
   constexpr std::size_t kPrintArguments = 2, kAssertArguments = 5;
-  if (site.arguments.size() != (prints ? kPrintArguments : kAssertArguments)) emitter.Fail(callee + " is called wrongly");
+  const std::size_t expected = prints ? kPrintArguments : kAssertArguments;
+  if (site.arguments.size() != expected) emitter.Fail(callee + " is called wrongly");
   Instruction& in = emitter.Emit(prints ? Print : AssertFailed);
   in.space = static_cast<std::uint8_t>(Space::kGeneric);
   in.target = static_cast<std::uint32_t>(emitter.out().call_sites.size());

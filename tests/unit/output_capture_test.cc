@@ -81,7 +81,9 @@ TEST(AssertionCapture, KeepsLinesOfAssertionsAndForwardsAll) {
   close(log[1]);
   std::string forwarded;
   char buffer[4096];
-  for (ssize_t got; (got = read(log[0], buffer, sizeof buffer)) > 0;) forwarded.append(buffer, static_cast<std::size_t>(got));
+  for (ssize_t got; (got = read(log[0], buffer, sizeof buffer)) > 0;) {
+    forwarded.append(buffer, static_cast<std::size_t>(got));
+  }
   close(log[0]);
   EXPECT_EQ(forwarded, std::string("something else\n") + kAssertion + "no end");
 }

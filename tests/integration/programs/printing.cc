@@ -1,5 +1,5 @@
-// integration_printing SCENARIO [ARGUMENT...]: programs whose kernels print, and which know nothing of Paella. What they
-// print themselves shows by when the kernels' text came. Exits with 0 if all that the scenario checks holds.
+// integration_printing SCENARIO [ARGUMENT...]: programs whose kernels print, and which know nothing of Paella. What
+// they print themselves shows by when the kernels' text came. Exits with 0 if all that the scenario checks holds.
 #include <cstdio>
 #include <cstdlib>
 #include <map>

@@ -49,7 +49,8 @@ TEST_F(PrintTest, AnAssertionTellsWhere) {
   const std::string printed = PrintedBy([] { EXPECT_EQ(cuCtxSynchronize(), CUDA_ERROR_ASSERT); });
   const std::string errors = testing::internal::GetCapturedStderr();
   EXPECT_EQ(printed, "asserts 3\n");
-  EXPECT_NE(errors.find("block: [0,0,0], thread: [0,0,0] Assertion `value < 3` failed.\n"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("block: [0,0,0], thread: [0,0,0] Assertion `value < 3` failed.\n"), std::string::npos)
+      << errors;
 }
 
 TEST_F(PrintTest, AWildFormatIsAFault) {
