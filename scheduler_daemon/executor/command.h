@@ -35,7 +35,7 @@ struct Command {
   std::uint64_t record_bytes = 0;  // what it came in: about what `issue` keeps
   std::uint32_t nodes = 1;     // of a graph: how many things it makes the GPU do
   std::vector<Dependency> dependencies;
-  std::function<bool()> may_pass;     // of kHold: asked again and again on the dispatching thread, once all before it is done
+  std::function<bool()> may_pass;     // of kHold: asked again and again, once all before it is done
   std::optional<WordCondition> word;  // the same of device memory
   std::function<CUresult(CUstream)> issue;  // on the dispatching thread; must not wait
   std::function<void()> on_completed;       // on the dispatching thread, may be empty; must not wait. Also if it is dropped
