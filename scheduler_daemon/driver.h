@@ -26,7 +26,8 @@ namespace paella::scheduler_daemon {
   X(cuMemsetD2D32Async) X(cuModuleLoadDataEx) X(cuModuleUnload) X(cuModuleGetFunction) X(cuModuleGetGlobal)          \
   X(cuModuleGetFunctionCount) X(cuModuleEnumerateFunctions) X(cuFuncGetName) X(cuFuncGetAttribute)                   \
   X(cuFuncSetAttribute) X(cuFuncGetParamInfo) X(cuFuncLoad) X(cuLaunchKernelEx) X(cuStreamCreateWithPriority)        \
-  X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWriteValue32) X(cuStreamWriteValue64) X(cuStreamWaitValue64)          \
+  X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWriteValue32) X(cuStreamWriteValue64)         \
+  X(cuStreamWaitValue64)                                                                                             \
   X(cuEventCreate) X(cuEventRecord) X(cuEventElapsedTime) X(cuEventDestroy)                                          \
   X(cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags) X(cuOccupancyAvailableDynamicSMemPerBlock)                 \
   X(cuOccupancyMaxActiveClusters) X(cuMemGetInfo) X(cuCtxGetCurrent)                                                 \

@@ -1,5 +1,5 @@
-// Memory of other processes that this one has open (cuIpcOpenMemHandle). Any thread. Owns the openings; what they mean for
-// pointers is in Allocations.
+// Memory of other processes that this one has open (cuIpcOpenMemHandle). Any thread. Owns the openings; what they mean
+// for pointers is in Allocations.
 #ifndef PAELLA_SHIM_OPENED_MEMORY_H_
 #define PAELLA_SHIM_OPENED_MEMORY_H_
 

@@ -1,5 +1,5 @@
-// Events that another process may have opened (CU_EVENT_INTERPROCESS): what they mean is known to the daemon alone, since
-// either side may record them, so all but their creation is asked or told there. Any thread. Owns nothing.
+// Events that another process may have opened (CU_EVENT_INTERPROCESS): what they mean is known to the daemon alone,
+// since either side may record them, so all but their creation is asked or told there. Any thread. Owns nothing.
 #ifndef PAELLA_SHIM_SHARED_EVENTS_H_
 #define PAELLA_SHIM_SHARED_EVENTS_H_
 

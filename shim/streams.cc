@@ -90,8 +90,8 @@ CUresult Streams::Create(unsigned flags, int priority, Context* context, CUstrea
   stream->hints = {};
   if (const CUresult posted = submission_.Post(message); posted != CUDA_SUCCESS) return posted;
   if (const Stream* const gate = gate_.load(std::memory_order_acquire)) {
-    const std::uint64_t held = submission_.Posted(gate->number);
-    if (const CUresult posted = WaitForStream(stream->number, gate->number, held); posted != CUDA_SUCCESS) return posted;
+    const CUresult posted = WaitForStream(stream->number, gate->number, submission_.Posted(gate->number));
+    if (posted != CUDA_SUCCESS) return posted;
   }
   handle = reinterpret_cast<CUstream>(stream);
   by_handle_.Insert(handle, stream);

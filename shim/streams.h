@@ -66,8 +66,9 @@ class Streams {
   CUresult GetAttribute(const Stream& stream, CUstreamAttrID attribute, CUstreamAttrValue& value);
   CUresult CopyAttributes(Stream& to, const Stream& from);
 
-  // For events of a whole context (api/context_events.cc). A stream of ours that has just been made to wait for all that
-  // was posted; the stream that holds others back; and that all streams, later ones too, wait for what is in that now.
+  // For events of a whole context (api/context_events.cc). A stream of ours that has just been made to wait for all
+  // that was posted; the stream that holds others back; and that all streams, later ones too, wait for what is in that
+  // now.
   CUresult StreamBehindAll(Stream*& stream);
   CUresult Gate(Stream*& stream);
   CUresult HoldAllBehindGate();

@@ -1,4 +1,5 @@
-// What a client shares with others of its tenant, and what it waits for that others do: memory, events, and words of memory.
+// What a client shares with others of its tenant, and what it waits for that others do: memory, events, and words of
+// memory.
 #include <utility>
 
 #include "scheduler_daemon/executor/client_objects.h"

@@ -37,7 +37,7 @@ struct Command {
   bool prints = false;         // it may (printing_turn.h)
   bool asserts = false;        // it may end the context by an assertion
   std::vector<Dependency> dependencies;
-  std::function<bool()> may_pass;     // of kHold: asked again and again on the dispatching thread, once all before it is done
+  std::function<bool()> may_pass;     // of kHold: asked again and again, once all before it is done
   std::optional<WordCondition> word;  // the same of device memory
   std::function<CUresult(CUstream)> issue;  // on the dispatching thread; must not wait
   std::function<void()> on_completed;       // on the dispatching thread, may be empty; must not wait. Also if it is dropped

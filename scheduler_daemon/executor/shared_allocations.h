@@ -1,8 +1,9 @@
 // Allocations of one tenant that several of its clients use (cuIpcGetMemHandle and its kin).
 //
-// All clients of a tenant see one window of addresses, so that to open an allocation is to be allowed its range. Here is
-// counted who still needs the memory: it is freed when its owner has freed it and everybody else has closed it, whichever
-// comes last. A token is good until the owner frees; no address is given out again before its memory is free.
+// All clients of a tenant see one window of addresses, so that to open an allocation is to be allowed its range. Here
+// is counted who still needs the memory: it is freed when its owner has freed it and everybody else has closed it,
+// whichever comes last. A token is good until the owner frees; no address is given out again before its memory is
+// free.
 //
 // Called on the workers of the tenant's clients, and on the reaper; thread-safe. Owns no memory.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_SHARED_ALLOCATIONS_H_

@@ -3,10 +3,12 @@
 //   client A  SharedEventRecord ─▶ a marker in A's stream ──complete──▶ SharedRecord.complete
 //   client B  SharedEventWait   ─▶ held in B's stream until then        (Command::Kind::kHold)
 //
-// What an event means is its last record, whoever made it. Who waits keeps that record, and a later one does not concern
-// it. A client that ends completes its records: what it has not given to the GPU is dropped, and nobody waits for it.
+// What an event means is its last record, whoever made it. Who waits keeps that record, and a later one does not
+// concern it. A client that ends completes its records: what it has not given to the GPU is dropped, and nobody waits
+// for it.
 //
-// Events are recorded and asked about on the dispatching thread alone. The tokens have a lock: the reaper ends a client.
+// Events are recorded and asked about on the dispatching thread alone. The tokens have a lock: the reaper ends a
+// client.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_SHARED_EVENTS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_SHARED_EVENTS_H_
 

@@ -1,5 +1,5 @@
-// The secret numbers by which processes of one tenant name what they share: 128 random bits, which nobody guesses and the
-// executor looks up. Whoever is told one by its owner may use it.
+// The secret numbers by which processes of one tenant name what they share: 128 random bits, which nobody guesses and
+// the executor looks up. Whoever is told one by its owner may use it.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_TOKEN_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_TOKEN_H_
 

@@ -1,5 +1,5 @@
-// Looks at words of device memory for streams that wait until something holds of them (cuStreamWaitValue), without leaving a
-// hardware queue waiting: a copy of the word, seen done, and if need be another one a little later.
+// Looks at words of device memory for streams that wait until something holds of them (cuStreamWaitValue), without
+// leaving a hardware queue waiting: a copy of the word, seen done, and if need be another one a little later.
 //
 //   Look ─▶ copy + mark on a physical stream ─▶ Look: done? holds? ─▶ else again after a pause, which doubles each time
 //

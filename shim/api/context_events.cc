@@ -1,8 +1,9 @@
 // Events of a whole context: a record of all its work, and a wait of all that is still to come.
 //
-// Two streams of our own, made when they are first needed, stand for it. What is recorded is the first one, which waits
-// for every stream of the client; the second one waits for events, every stream waits for it, and so does each stream that
-// is made while it is not done. All contexts of a client count as one here: more is recorded and waits than must.
+// Two streams of our own, made when they are first needed, stand for it. What is recorded is the first one, which
+// waits for every stream of the client; the second one waits for events, every stream waits for it, and so does each
+// stream that is made while it is not done. All contexts of a client count as one here: more is recorded and waits
+// than must.
 #include "driver_api.h"
 #include "shim/client.h"
 

@@ -1,5 +1,5 @@
-// Several copies by one call, and copies between contexts: each is a copy like any other, since all contexts of a client
-// are of one device. The copies of a batch go in order, which is one of the orders that CUDA allows.
+// Several copies by one call, and copies between contexts: each is a copy like any other, since all contexts of a
+// client are of one device. The copies of a batch go in order, which is one of the orders that CUDA allows.
 #include <cstdint>
 #include <limits>
 

@@ -82,8 +82,12 @@ CUresult Read(const CUstreamBatchMemOpParams& parameters, ValueOperation& operat
   switch (parameters.operation) {
     case CU_STREAM_MEM_OP_WAIT_VALUE_32: operation = {Kind::kWait, wait.address, wait.value, 4, wait.flags}; break;
     case CU_STREAM_MEM_OP_WAIT_VALUE_64: operation = {Kind::kWait, wait.address, wait.value64, 8, wait.flags}; break;
-    case CU_STREAM_MEM_OP_WRITE_VALUE_32: operation = {Kind::kWrite, write.address, write.value, 4, write.flags}; break;
-    case CU_STREAM_MEM_OP_WRITE_VALUE_64: operation = {Kind::kWrite, write.address, write.value64, 8, write.flags}; break;
+    case CU_STREAM_MEM_OP_WRITE_VALUE_32:
+      operation = {Kind::kWrite, write.address, write.value, 4, write.flags};
+      break;
+    case CU_STREAM_MEM_OP_WRITE_VALUE_64:
+      operation = {Kind::kWrite, write.address, write.value64, 8, write.flags};
+      break;
     case CU_STREAM_MEM_OP_BARRIER:  // the operations of a stream are in order anyway, and each is seen by the next
       if (parameters.memoryBarrier.flags > CU_STREAM_MEMORY_BARRIER_TYPE_GPU) return CUDA_ERROR_INVALID_VALUE;
       break;

@@ -1,5 +1,5 @@
-// Processes that share memory and events: of one tenant they can, of others they cannot, and none that ends leaves another
-// one waiting or takes its memory along.
+// Processes that share memory and events: of one tenant they can, of others they cannot, and none that ends leaves
+// another one waiting or takes its memory along.
 #include <signal.h>
 
 #include "tests/integration/support.h"

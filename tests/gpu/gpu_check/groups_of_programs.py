@@ -144,7 +144,8 @@ def arrays(machine, report):
 
 def sharing(machine, report):
     machine.start_paellad()
-    runs = [("pair", True), ("values", True), ("many_waits", False)]  # natively so many waits fill the hardware's queues
+    # Natively so many waits fill the hardware's queues.
+    runs = [("pair", True), ("values", True), ("many_waits", False)]
     for role, is_native_too in runs:
         with report.check(f"{role}: through Paella"):
             finished = machine.paella([machine.program("integration_sharing"), role])

@@ -143,8 +143,9 @@ int BePair() {
 
 int main(int argc, char** argv) {
   using namespace paella::integration;
-  const std::map<std::string, int (*)()> roles{{"peer", BePeer}, {"pair", BePair}, {"values", Values}, {"many_waits", ManyWaits}, {"errors", SharingErrors}};
+  const std::map<std::string, int (*)()> roles{
+      {"peer", BePeer}, {"pair", BePair}, {"values", Values}, {"many_waits", ManyWaits}, {"errors", SharingErrors}};
   const std::string role = argc == 2 ? argv[1] : "";
-  if (!roles.contains(role)) examples::Fail(examples::kExitUsage, "name a role: peer, pair, values, many_waits or errors");
+  if (!roles.contains(role)) examples::Fail(examples::kExitUsage, "name a role");
   return roles.at(role)();
 }

@@ -1,5 +1,5 @@
-// One of several processes that share memory and events: it does what it is told, a line at a time, and answers each line
-// with one. Knows nothing of who tells it: a test, or the program itself in another process (sharing.cc).
+// One of several processes that share memory and events: it does what it is told, a line at a time, and answers each
+// line with one. Knows nothing of who tells it: a test, or the program itself in another process (sharing.cc).
 //
 //   allocate             memory of kCount words, filled by nobody                  -> ok
 //   share                                                                          -> the handle in hexadecimal digits

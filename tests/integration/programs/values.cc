@@ -11,7 +11,8 @@ namespace {
 
 using examples::Check;
 
-// Done when it returns: a copy from pageable memory may be on its way only, and non-blocking streams do not wait for it.
+// Done when it returns: a copy from pageable memory may be on its way only, and non-blocking streams do not wait for
+// it.
 void WriteNow(CUdeviceptr address, unsigned value) {
   Check(cuMemcpyHtoD(address, &value, sizeof value), "cuMemcpyHtoD");
   Check(cuStreamSynchronize(nullptr), "cuStreamSynchronize");
