@@ -36,7 +36,7 @@ struct Allocation {
   std::uint64_t id = 0;  // CU_POINTER_ATTRIBUTE_BUFFER_ID: never the same twice
 
   bool Allows(MemoryUse use) const { return use == MemoryUse::kWrite ? writable : readable; }
-  bool IsShareable() const { return kind == MemoryKind::kDevice && !from_pool; }  // by cuIpcGetMemHandle
+  bool IsShareable() const { return kind == MemoryKind::kDevice && pool == nullptr; }  // by cuIpcGetMemHandle
   bool IsHost() const { return kind == MemoryKind::kHost || kind == MemoryKind::kManaged; }
 };
 

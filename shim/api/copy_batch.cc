@@ -1,5 +1,4 @@
-// Several copies by one call, and copies between contexts: each is a copy like any other, since all contexts of a
-// client are of one device. The copies of a batch go in order, which is one of the orders that CUDA allows.
+// Several copies by one call. The copies of a batch go in order, which is one of the orders that CUDA allows.
 #include <cstdint>
 #include <limits>
 
@@ -124,34 +123,6 @@ CUresult CopyBoxes(std::size_t count, const CUDA_MEMCPY3D_BATCH_OP* operations, 
   return during_call ? AwaitSources(*client, *stream) : CUDA_SUCCESS;
 }
 
-CUDA_MEMCPY3D WithoutContexts(const CUDA_MEMCPY3D_PEER& copy) {
-  CUDA_MEMCPY3D box{};
-  box.srcXInBytes = copy.srcXInBytes;
-  box.srcY = copy.srcY;
-  box.srcZ = copy.srcZ;
-  box.srcLOD = copy.srcLOD;
-  box.srcMemoryType = copy.srcMemoryType;
-  box.srcHost = copy.srcHost;
-  box.srcDevice = copy.srcDevice;
-  box.srcArray = copy.srcArray;
-  box.srcPitch = copy.srcPitch;
-  box.srcHeight = copy.srcHeight;
-  box.dstXInBytes = copy.dstXInBytes;
-  box.dstY = copy.dstY;
-  box.dstZ = copy.dstZ;
-  box.dstLOD = copy.dstLOD;
-  box.dstMemoryType = copy.dstMemoryType;
-  box.dstHost = copy.dstHost;
-  box.dstDevice = copy.dstDevice;
-  box.dstArray = copy.dstArray;
-  box.dstPitch = copy.dstPitch;
-  box.dstHeight = copy.dstHeight;
-  box.WidthInBytes = copy.WidthInBytes;
-  box.Height = copy.Height;
-  box.Depth = copy.Depth;
-  return box;
-}
-
 }  // namespace
 
 CUresult paella_cuMemcpyBatchAsync(CUdeviceptr* dsts, CUdeviceptr* srcs, size_t* sizes, size_t count,
@@ -181,16 +152,4 @@ CUresult paella_cuMemcpy3DBatchAsync_v2(size_t numOps, CUDA_MEMCPY3D_BATCH_OP* o
                                         CUstream hStream) {
   std::size_t failed;
   return CopyBoxes(numOps, opList, failed, flags, hStream);
-}
-
-CUresult paella_cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* pCopy) {
-  if (pCopy == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const CUDA_MEMCPY3D box = WithoutContexts(*pCopy);
-  return paella_cuMemcpy3D_v2(&box);
-}
-
-CUresult paella_cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER* pCopy, CUstream hStream) {
-  if (pCopy == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const CUDA_MEMCPY3D box = WithoutContexts(*pCopy);
-  return paella_cuMemcpy3DAsync_v2(&box, hStream);
 }
