@@ -219,6 +219,12 @@ def unsteady(record):
     record.output("value", os.getpid())
 
 @section
+def unsteady_now_and_then(record):
+    with open(__file__ + ".runs", "a+") as file:
+        file.write("run\\n")
+        record.output("value", int(through_paella or file.tell() > 3 * len("run\\n")))
+
+@section
 def crashes(record):
     record.output("value", 3)
     if through_paella:
@@ -257,6 +263,11 @@ class Runs(unittest.TestCase):
         self.assertEqual(rows["fails"].note, "ValueError: only through Paella")
         self.assertEqual(rows["lacks"].note, "a_package_that_nobody_has")
         self.assertFalse(rows["unsteady"].repeatable)
+
+    def test_what_differs_is_run_natively_again(self):
+        rows = self.outcomes("other", "unsteady_now_and_then")
+        self.assertTrue(rows["other"].repeatable)
+        self.assertFalse(rows["unsteady_now_and_then"].repeatable)
 
     def test_a_crash_fails_its_section_and_those_that_would_have_followed(self):
         rows = self.outcomes("same", "crashes", "other")
