@@ -55,10 +55,7 @@ bool RegisteredMemory::Overlaps(std::uint64_t begin, std::uint64_t end) const {
 
 CUresult RegisteredMemory::Check(std::uint64_t begin, std::uint64_t end) const {
   if (Overlaps(begin, end)) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
-  if (client_.OwnsAddress(begin) || client_.OwnsAddress(end - 1)) {
-    const auto there = client_.allocations.Find(begin);
-    return there && there->IsHost() ? CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED : CUDA_ERROR_INVALID_VALUE;
-  }
+  if (client_.OwnsAddress(begin) || client_.OwnsAddress(end - 1)) return CUDA_ERROR_INVALID_VALUE;
   if (!MayExchange(begin, end - begin)) return UnsupportedForm("registering the stack");
   MemoryAreas areas;
   MemoryArea area;

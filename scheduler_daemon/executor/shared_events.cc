@@ -19,7 +19,7 @@ void SharedEvents::Remove(const Token& token) {
 CUresult SharedEvents::Find(Party party, const Token& token, std::shared_ptr<SharedEvent>& event) const {
   const std::lock_guard lock(mutex_);
   const auto found = by_token_.find(token);
-  if (found == by_token_.end()) return CUDA_ERROR_INVALID_HANDLE;
+  if (found == by_token_.end()) return CUDA_ERROR_MAP_FAILED;  // as the driver says of zeros (580)
   if (found->second.owner == party) return CUDA_ERROR_INVALID_CONTEXT;
   event = found->second.event;
   return CUDA_SUCCESS;

@@ -40,7 +40,7 @@ class SharedEvents {
 
   Token Add(Party owner, std::shared_ptr<SharedEvent> event);
   void Remove(const Token& token);
-  // CUDA_ERROR_INVALID_HANDLE: no such token; CUDA_ERROR_INVALID_CONTEXT: it is the party's own.
+  // CUDA_ERROR_MAP_FAILED: no such token; CUDA_ERROR_INVALID_CONTEXT: it is the party's own.
   CUresult Find(Party party, const Token& token, std::shared_ptr<SharedEvent>& event) const;
 
  private:

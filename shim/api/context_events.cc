@@ -14,7 +14,8 @@ namespace {
 CUresult EnterContextEvent(Client*& client, CUcontext context, CUevent handle, Event*& event) {
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   event = client->events.Find(handle);
-  if (event == nullptr || client->contexts.Find(context) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (client->contexts.Find(context) == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+  if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   return client->captures.CheckContextWide();
 }
 

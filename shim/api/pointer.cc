@@ -163,7 +163,7 @@ CUresult paella_cuMemHostGetFlags(unsigned int* pFlags, void* p) {
   Client* client;
   if (const CUresult result = EnterContext(client); result != CUDA_SUCCESS) return result;
   const auto allocation = client->allocations.Find(reinterpret_cast<std::uintptr_t>(p));
-  const bool is_pinned = allocation && allocation->kind == MemoryKind::kHost && !allocation->registered;
+  const bool is_pinned = allocation && allocation->kind == MemoryKind::kHost;
   if (pFlags == nullptr || !is_pinned) return CUDA_ERROR_INVALID_VALUE;
   *pFlags = allocation->host_flags | CU_MEMHOSTALLOC_DEVICEMAP;  // always so with unified addressing
   return CUDA_SUCCESS;

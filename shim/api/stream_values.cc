@@ -102,7 +102,7 @@ enum class Version { kFirst, kSecond };
 
 CUresult DoBatch(CUstream handle, unsigned count, const CUstreamBatchMemOpParams* parameters, unsigned flags,
                  Version version) {
-  if (parameters == nullptr || count == 0 || count > kMostInBatch || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (parameters == nullptr || count > kMostInBatch || flags != 0) return CUDA_ERROR_INVALID_VALUE;
   ValueOperation operations[kMostInBatch];
   for (unsigned i = 0; i < count; ++i) {
     ValueOperation& operation = operations[i];

@@ -33,9 +33,9 @@ std::string LinesOf(const std::string& who, int count) {
 constexpr char kFormats[] =
     "plain\n"
     "-5 7 ff 0XFF    42|42   |00042 z %\n"
-    "1099511627776 18446744073709551615 5 8 3\n"
+    "1099511627776 18446744073709551615 5\n"
     "1 0.250000 2 2.50e-01 text 0.5\n"
-    "    12 0.2 (null)\n"
+    "    12 0.2 again\n"
     "a value is 1.500\n"
     "synchronised\n";
 

@@ -68,7 +68,7 @@ TEST_F(Sharing, HandlesOfAnotherTenantAndForgedOnesAreRefused) {
   ASSERT_EQ(owner.Tell("event"), "ok");
   const std::string memory = owner.Tell("share"), event = owner.Tell("share_event");
   EXPECT_EQ(stranger.Tell("open " + memory), "CUDA_ERROR_INVALID_VALUE");
-  EXPECT_EQ(stranger.Tell("open_event " + event), "CUDA_ERROR_INVALID_HANDLE");
+  EXPECT_EQ(stranger.Tell("open_event " + event), "CUDA_ERROR_MAP_FAILED");
   EXPECT_EQ(owner.Tell("open " + memory), "CUDA_ERROR_INVALID_CONTEXT") << "in the process that shares it";
   EXPECT_EQ(owner.Tell("open_event " + event), "CUDA_ERROR_INVALID_CONTEXT");
   std::string forged = memory;
@@ -76,7 +76,7 @@ TEST_F(Sharing, HandlesOfAnotherTenantAndForgedOnesAreRefused) {
   Peer user(*daemon_, "ours");
   EXPECT_EQ(user.Tell("open " + forged), "CUDA_ERROR_INVALID_VALUE");
   EXPECT_EQ(user.Tell("open " + event), "CUDA_ERROR_INVALID_VALUE") << "an event's handle";
-  EXPECT_EQ(user.Tell("open_event " + memory), "CUDA_ERROR_INVALID_HANDLE") << "memory's handle";
+  EXPECT_EQ(user.Tell("open_event " + memory), "CUDA_ERROR_MAP_FAILED") << "memory's handle";
   EXPECT_EQ(user.Tell("open " + memory), "ok");
   EXPECT_EQ(user.Tell("open_event " + event), "ok");
   for (Peer* const peer : {&owner, &stranger, &user}) peer->End();
@@ -125,7 +125,7 @@ TEST_F(Sharing, AKilledOwnerTakesNothingFromTheOthers) {
   EXPECT_EQ(user.Tell("check 3 2"), "right");
   Peer late(*daemon_, "ours");
   EXPECT_EQ(late.Tell("open " + memory), "CUDA_ERROR_INVALID_VALUE");
-  EXPECT_EQ(late.Tell("open_event " + event), "CUDA_ERROR_INVALID_HANDLE");
+  EXPECT_EQ(late.Tell("open_event " + event), "CUDA_ERROR_MAP_FAILED");
   EXPECT_EQ(user.Tell("close"), "ok");
   EXPECT_TRUE(BecomesFree("ours")) << daemon_->Status().dump(2);
   user.End();

@@ -129,7 +129,7 @@ TEST_F(ClientRegisteredMemoryTest, MemoryIsRegisteredOnce) {
   EXPECT_EQ(cuMemHostRegister_v2(pages.data() + 2 * kPage, kPage, 0), CUDA_SUCCESS);
   void* pinned = nullptr;
   ASSERT_EQ(cuMemAllocHost_v2(&pinned, 64), CUDA_SUCCESS);
-  EXPECT_EQ(cuMemHostRegister_v2(pinned, 64, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
+  EXPECT_EQ(cuMemHostRegister_v2(pinned, 64, 0), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(cuMemHostUnregister(pinned), CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
 }
 

@@ -96,7 +96,7 @@ TEST_F(ClientSharingTest, WhatCannotBeOpened) {
   EXPECT_EQ(cuIpcOpenMemHandle_v2(&address, handle, 2), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(cuIpcCloseMemHandle(Allocate(16)), CUDA_ERROR_INVALID_VALUE);
   CUevent event;
-  EXPECT_EQ(cuIpcOpenEventHandle(&event, CUipcEventHandle{}), CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(cuIpcOpenEventHandle(&event, CUipcEventHandle{}), CUDA_ERROR_MAP_FAILED);
   EXPECT_EQ(cuIpcOpenEventHandle(nullptr, ForeignEvent()), CUDA_ERROR_INVALID_VALUE);
 }
 

@@ -126,7 +126,7 @@ TEST_F(ClientTest, EventsOfAContextWithNothingToDo) {
   ASSERT_EQ(cuCtxRecordEvent(context_, all), CUDA_SUCCESS);
   EXPECT_EQ(cuEventSynchronize(all), CUDA_SUCCESS);
   EXPECT_EQ(cuCtxWaitEvent(context_, all), CUDA_SUCCESS);
-  EXPECT_EQ(cuCtxRecordEvent(reinterpret_cast<CUcontext>(0x1234), all), CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(cuCtxRecordEvent(reinterpret_cast<CUcontext>(0x1234), all), CUDA_ERROR_INVALID_CONTEXT);
   EXPECT_EQ(cuCtxWaitEvent(context_, reinterpret_cast<CUevent>(0x1234)), CUDA_ERROR_INVALID_HANDLE);
 }
 

