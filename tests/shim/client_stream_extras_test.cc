@@ -76,7 +76,7 @@ TEST_F(ClientValuesTest, ABatchIsAllOrNothing) {
   ASSERT_EQ(cuStreamSynchronize(nullptr), CUDA_SUCCESS);
   EXPECT_EQ(words_[0], 1u);
   EXPECT_EQ(daemon_.waits_for_values().size(), 1u);
-  EXPECT_EQ(cuStreamBatchMemOp_v2(nullptr, 0, batch, 0), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuStreamBatchMemOp_v2(nullptr, 0, batch, 0), CUDA_SUCCESS);
   EXPECT_EQ(cuStreamBatchMemOp_v2(nullptr, 257, batch, 0), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(cuStreamBatchMemOp_v2(nullptr, 1, batch, 1), CUDA_ERROR_INVALID_VALUE);
   batch[0].operation = CU_STREAM_MEM_OP_FLUSH_REMOTE_WRITES;

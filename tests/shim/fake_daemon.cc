@@ -24,7 +24,7 @@ constexpr std::uint64_t kWindowBase = kBase, kWindowBytes = 1ull << 36;
 constexpr std::uint64_t kArenaBase = kBase + 2 * kWindowBytes, kArenaBytes = 64 << 20;
 constexpr std::size_t kDeviceBytes = 64 << 20;
 constexpr int kNotFound = 500;
-constexpr int kNotRegistered = 713;
+constexpr int kNotRegistered = 713, kNotMapped = 205;
 constexpr std::uint64_t kMemoryToken = 7, kEventToken = 9;
 constexpr std::uint64_t kOpenedBytes = 4096;
 
@@ -636,7 +636,7 @@ void FakeDaemon::OnCall(std::uint32_t slot, const ipc::SharedEventCreate& m) {
 }
 
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::SharedEventOpen& m) {
-  Reply(slot, m.token_low == kEventToken ? 0 : 400, ipc::SharedEventOpenReply{});
+  Reply(slot, m.token_low == kEventToken ? 0 : kNotMapped, ipc::SharedEventOpenReply{});
 }
 
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::SharedEventRecord& m) {
