@@ -304,6 +304,9 @@ class Documents(unittest.TestCase):
         merged = document.merged([first, self.content(row("a", outcome=runner.PASSED))])
         self.assertEqual(document.count(merged, runner.PASSED), 2)
         self.assertEqual(merged["nvidia_smi_samples"], 6)
+        self.assertEqual(merged["unsupported"], [])
+        self.assertIn("`compat.py`, then of some rows again: `compat.py`",
+                      document.markdown(merged))
 
     def test_a_long_note_is_cut(self):
         self.assertLessEqual(len(document.short("word " * 100)), document.NOTE_CHARACTERS)

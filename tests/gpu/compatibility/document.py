@@ -61,16 +61,29 @@ def merged(documents: list[dict]) -> dict:
     rows: dict[tuple[str, str], dict] = {}
     for part in documents:
         rows.update({(row["family"], row["name"]): row for row in part["rows"]})
+    refused = {name for row in rows.values() for name in row["unsupported"]}
     functions: dict[str, int] = {}
     for part in documents:
         for entry in part["unsupported"]:
-            functions[entry["function"]] = max(entry["calls"], functions.get(entry["function"], 0))
+            name = entry["function"]
+            if name in refused:  # else by a row that ran again
+                functions[name] = max(entry["calls"], functions.get(name, 0))
     return documents[-1] | {
         "rows": list(rows.values()),
+        "commands": [command for part in documents for command in _commands(part)],
         "nvidia_smi_samples": sum(part["nvidia_smi_samples"] for part in documents),
         "executor_restarts": sum(part["executor_restarts"] for part in documents),
         "unsupported": [{"function": name, "calls": calls}
                         for name, calls in sorted(functions.items())]}
+
+
+def _commands(content: dict) -> list[str]:
+    return content.get("commands", [content["command"]])
+
+
+def _told(commands: list[str]) -> str:
+    first, *later = (f"`{command}`" for command in commands)
+    return first + (", then of some rows again: " + ", ".join(later) if later else "")
 
 
 def count(content: dict, outcome: str) -> int:
@@ -97,7 +110,7 @@ def _head(content: dict) -> list[str]:
         "Written by `scripts/compat.py`; [tests/gpu/README.md](../tests/gpu/README.md) tells how.",
         "",
         f"- Machine: {_words(machine)}", f"- Versions: {_words(content['versions'])}",
-        f"- Command: `{content['command']}`",
+        f"- Command: {_told(_commands(content))}",
         f"- Rows: {len(rows)}: {totals}",
         f"- Contexts: {content['nvidia_smi_samples']} looks at nvidia-smi while programs ran; "
         f"rows with a client that had a context of its own: {contexts}",
