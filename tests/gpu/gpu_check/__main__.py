@@ -32,8 +32,8 @@ def parse_arguments():
 
 
 def run_group(name, arguments, machine_description):
-    function, needs_gpu, informational = GROUPS[name]
-    report = Report(name, informational)
+    function, needs_gpu = GROUPS[name]
+    report = Report(name)
     if needs_gpu and arguments.driver is not None:
         report.skip("all", "it needs a real GPU")
         report.write(arguments.results, machine_description)

@@ -192,9 +192,3 @@ def bad_calls(machine, report):
         expect(comparison.returncode == 0, comparison.describe(lines=200))
     with report.check("paellad is still there"):
         expect(machine.daemon_is_alive() and machine.status() is not None, machine.daemon_log())
-
-
-def frameworks(machine, report):
-    machine.start_paellad()
-    for name in ("cupy", "triton", "numba", "jax"):
-        compare_documents(report, machine, name, machine.python(f"{name}_program.py"), timeout_s=60)

@@ -26,9 +26,8 @@ def expect_equal(native, paella, what):
 
 
 class Report:
-    def __init__(self, group, informational=False):
+    def __init__(self, group):
         self.group = group
-        self.informational = informational  # its failures are told, and fail nothing
         self.checks = []
         self.measurements = {}
         self.unsupported_calls = []
@@ -48,12 +47,11 @@ class Report:
 
     @property
     def failed(self):
-        return not self.informational and self.count("failed") > 0
+        return self.count("failed") > 0
 
     def write(self, folder, machine):
         document = {
             "group": self.group,
-            "informational": self.informational,
             "machine": machine,
             "seconds": round(time.monotonic() - self._started, 1),
             "passed": self.count("passed"),
@@ -99,6 +97,5 @@ class _Check:
 def print_table(reports, out=sys.stdout):
     print(f"\n{'group':12} {'passed':>7} {'failed':>7} {'skipped':>8}", file=out)
     for report in reports:
-        note = "  (informational)" if report.informational else ""
         passed, failed, skipped = (report.count(outcome) for outcome in ("passed", "failed", "skipped"))
-        print(f"{report.group:12} {passed:7} {failed:7} {skipped:8}{note}", file=out)
+        print(f"{report.group:12} {passed:7} {failed:7} {skipped:8}", file=out)
