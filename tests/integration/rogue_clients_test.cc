@@ -441,7 +441,6 @@ TEST_F(Rogue, LeavesNobodyWaitingForAnEventThatItRecordsOutOfOrder) {
   EXPECT_EQ(answer->complete, 1u);
 }
 
-// A flood of calls for one slot, without waiting for any answer.
 template <typename Work>
 ipc::GraphNodes OneNode(const Work& work) {
   ipc::GraphNodes nodes;
@@ -458,24 +457,30 @@ std::optional<std::uint64_t> MakeGraph(RogueClient& rogue, const ipc::GraphNodes
   return MakeGraph(rogue, std::span<const std::byte>(bytes));
 }
 
+// Of all of some memory that the client allocates for it.
+ipc::Memset MemsetOfItsOwn(RogueClient& rogue) {
+  ipc::AllocateDevice allocate;
+  allocate.size_bytes = kOwnBytes;
+  const auto memory = rogue.Ask(allocate);
+  EXPECT_TRUE(memory);
+  ipc::Memset memset;
+  memset.destination = memory ? memory->address : 0;
+  memset.element_bytes = 1;
+  memset.width_elements = kOwnBytes;
+  memset.height_rows = 1;
+  return memset;
+}
+
 // None of these is taken, and the client may go on.
 TEST_F(Rogue, DescribesGraphsThatCannotBe) {
   RogueClient rogue(daemon_->socket());
   ASSERT_TRUE(rogue.welcomed());
-  ipc::AllocateDevice allocate;
-  allocate.size_bytes = 4096;
-  const auto memory = rogue.Ask(allocate);
-  ASSERT_TRUE(memory);
-  ipc::Memset memset;
-  memset.destination = memory->address;
-  memset.element_bytes = 1;
-  memset.width_elements = 4096;
-  memset.height_rows = 1;
+  ipc::Memset memset = MemsetOfItsOwn(rogue);
   const ipc::GraphNodes good = OneNode(memset);
   EXPECT_TRUE(MakeGraph(rogue, good));
 
   EXPECT_FALSE(MakeGraph(rogue, std::array<std::byte, 3>{}));  // no graph at all
-  memset.width_elements = 4097;
+  memset.width_elements = kOwnBytes + 1;
   EXPECT_FALSE(MakeGraph(rogue, OneNode(memset))) << "memory that is not the client's";
   memset.width_elements = kFar;
   memset.element_bytes = 4;
@@ -512,15 +517,7 @@ TEST_F(Rogue, DescribesGraphsThatCannotBe) {
 TEST_F(Rogue, ChangesAGraphIntoWhatItMayNotBe) {
   RogueClient rogue(daemon_->socket());
   ASSERT_TRUE(rogue.welcomed());
-  ipc::AllocateDevice allocate;
-  allocate.size_bytes = 4096;
-  const auto memory = rogue.Ask(allocate);
-  ASSERT_TRUE(memory);
-  ipc::Memset memset;
-  memset.destination = memory->address;
-  memset.element_bytes = 1;
-  memset.width_elements = 4096;
-  memset.height_rows = 1;
+  ipc::Memset memset = MemsetOfItsOwn(rogue);
   const auto graph = MakeGraph(rogue, OneNode(memset));
   ASSERT_TRUE(graph);
   const auto change = [&](std::uint64_t number, std::uint32_t node) {
@@ -542,7 +539,7 @@ TEST_F(Rogue, ChangesAGraphIntoWhatItMayNotBe) {
   EXPECT_TRUE(change(*graph, 0));
   EXPECT_FALSE(change(*graph, 1)) << "a node that is not there";
   EXPECT_FALSE(change(*graph + 1, 0)) << "a graph that is not there";
-  memset.destination -= 4096;
+  memset.destination -= kOwnBytes;
   EXPECT_FALSE(change(*graph, 0)) << "memory that is not the client's";
   auto launch = InOrder<ipc::LaunchGraph>();
   launch.graph = *graph;
@@ -553,6 +550,7 @@ TEST_F(Rogue, ChangesAGraphIntoWhatItMayNotBe) {
   EXPECT_TRUE(ServesNormalClients());
 }
 
+// A flood of calls for one slot, without waiting for any answer.
 TEST_F(Rogue, FloodsOneReplySlot) {
   RogueClient rogue(daemon_->socket());
   ASSERT_TRUE(rogue.welcomed());

@@ -4,25 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "tests/unit/images/test_images.h"
+
 namespace paella::scheduler_daemon {
 namespace {
-
-constexpr int kHopper = 9;
-
-std::vector<std::byte> Image(const std::string& name) {
-  std::ifstream file(PAELLA_TEST_IMAGES "/" + name, std::ios::binary);
-  const std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  EXPECT_FALSE(content.empty()) << name;
-  std::vector<std::byte> bytes(content.size() + 1);  // as the executor keeps it: a zero behind it
-  std::memcpy(bytes.data(), content.data(), content.size());
-  return bytes;
-}
 
 class Images : public testing::TestWithParam<const char*> {};
 
@@ -55,12 +44,7 @@ TEST_P(Images, MayHaveAnyByteChanged) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Images, testing::Values("cubin", "none.fatbin", "size.fatbin", "speed.fatbin"),
-                         [](const auto& form) {
-                           std::string name = form.param;
-                           std::ranges::replace(name, '.', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(All, Images, EveryForm(), FormName);
 
 TEST(FatBinary, CountsOnlyWhatTheGpuCanLoad) {
   auto image = Image("variable.none.fatbin");

@@ -3,26 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstring>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "tests/unit/images/test_images.h"
+
 namespace paella::scheduler_daemon {
 namespace {
-
-constexpr int kHopper = 9;
-
-std::vector<std::byte> Image(const std::string& name) {
-  std::ifstream file(PAELLA_TEST_IMAGES "/" + name, std::ios::binary);
-  const std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  EXPECT_FALSE(content.empty()) << name;
-  std::vector<std::byte> bytes(content.size() + 1);
-  std::memcpy(bytes.data(), content.data(), content.size());
-  return bytes;
-}
 
 class ImageText : public testing::TestWithParam<const char*> {};
 
@@ -56,12 +44,7 @@ TEST_P(ImageText, MayBeAnything) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ImageText, testing::Values("cubin", "none.fatbin", "size.fatbin", "speed.fatbin"),
-                         [](const auto& form) {
-                           std::string name = form.param;
-                           std::ranges::replace(name, '.', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(All, ImageText, EveryForm(), FormName);
 
 // Machine code names who calls what, kernel by kernel; a kernel beside one that prints may go as it likes.
 TEST(MachineCode, IsToldApartByKernels) {
