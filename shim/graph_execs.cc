@@ -102,7 +102,11 @@ bool Comparison::CompareNode(GraphNode& ours, GraphNode& theirs) {
   if (const auto* child = std::get_if<ChildWork>(&ours.work)) {
     return Compare(*child->graph, *std::get<ChildWork>(theirs.work).graph);
   }
-  if (!DoTheSame(ours.work, theirs.work)) changes_.emplace_back(&ours, &theirs);
+  if (DoTheSame(ours.work, theirs.work)) return true;
+  // An executable graph keeps its own memory alive, and no other graph's.
+  const bool is_memory = std::holds_alternative<AllocWork>(ours.work) || std::holds_alternative<FreeWork>(ours.work);
+  if (is_memory) return Fail(CU_GRAPH_EXEC_UPDATE_ERROR_NOT_SUPPORTED, &theirs);
+  changes_.emplace_back(&ours, &theirs);
   return true;
 }
 

@@ -35,7 +35,7 @@ struct Comparison {
     return left.function == right.function && left.user_data == right.user_data;
   }
   bool operator()(const AllocWork& left, const AllocWork& right) const {
-    return left.description.bytesize == right.description.bytesize;
+    return left.memory == right.memory;
   }
   bool operator()(const FreeWork& left, const FreeWork& right) const { return left.address == right.address; }
   template <typename Left, typename Right>

@@ -59,6 +59,14 @@ CUgraphNode Graphs::HandleWithId(CUgraph handle, std::uint64_t id) const {
   return nullptr;
 }
 
+Graphs::~Graphs() {
+  std::vector<Graph*> roots;  // children go with them
+  for (Graph* const graph : graphs_.All()) {
+    if (graph->owner == nullptr) roots.push_back(graph);
+  }
+  for (Graph* const graph : roots) Destroy(graph);
+}
+
 Graph* Graphs::Adopt(std::unique_ptr<Graph> graph) {
   graph->id = next_id_++;
   graphs_.Insert(graph.get(), graph.get());

@@ -17,6 +17,10 @@ namespace paella::shim {
 
 class Graphs {
  public:
+  Graphs() = default;
+  ~Graphs();
+  Graphs(const Graphs&) = delete;
+
   std::mutex& mutex() { return mutex_; }
 
   // Null: no such handle is alive.

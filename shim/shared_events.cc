@@ -47,7 +47,10 @@ CUresult SynchronizeShared(Submission& submission, const Event& event) {
   for (;;) {
     bool complete = false;
     if (const CUresult result = AskState(submission, event, true, complete); result != CUDA_SUCCESS) return result;
-    if (complete) return submission.Failure();
+    if (complete) {
+      submission.BringText();
+      return submission.Failure();
+    }
     std::this_thread::sleep_for(kBetweenQuestions);
   }
 }

@@ -25,7 +25,8 @@ CUresult TearDown(Client& client, const Context& context) {
   client.streams.DestroyAllOf(context);
   client.libraries.UnloadModulesOf(context);
   for (const Allocation& allocation : client.allocations.All()) {
-    if (allocation.context != &context) continue;
+    // A graph's goes with the graph.
+    if (allocation.context != &context || client.graph_memories.IsGraphs(allocation.base)) continue;
     if (const CUresult result = GiveBack(client, allocation); result != CUDA_SUCCESS) return result;
   }
   if (const CUresult result = client.textures.DestroyAllOf(context); result != CUDA_SUCCESS) return result;

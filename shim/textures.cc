@@ -1,5 +1,6 @@
 #include "shim/textures.h"
 
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -29,13 +30,20 @@ std::vector<unsigned long long> AllOf(std::mutex& mutex, const Objects& objects,
   return all;
 }
 
+// A CUresourcetype, or anything else that a program says, which no enumeration may hold.
+std::uint32_t TypeOf(const CUDA_RESOURCE_DESC& resource) {
+  std::uint32_t type = 0;
+  std::memcpy(&type, &resource.resType, sizeof type);
+  return type;
+}
+
 }  // namespace
 
 // The program's handle or address becomes what the daemon knows. Of forms and sizes the driver knows best.
 CUresult Textures::ReadResource(const CUDA_RESOURCE_DESC& resource, ipc::TextureCreate& message) const {
   if (resource.flags != 0) return CUDA_ERROR_INVALID_VALUE;
-  message.resource_type = resource.resType;
-  switch (resource.resType) {
+  message.resource_type = TypeOf(resource);
+  switch (message.resource_type) {
     case CU_RESOURCE_TYPE_ARRAY: {
       const auto array = arrays_.Find(resource.res.array.hArray);
       if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
@@ -84,7 +92,7 @@ CUresult Textures::Create(const TextureDescription& description, const Context* 
 }
 
 CUresult Textures::CreateSurface(const CUDA_RESOURCE_DESC& resource, const Context* context, CUsurfObject& surface) {
-  if (resource.resType != CU_RESOURCE_TYPE_ARRAY || resource.flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (TypeOf(resource) != CU_RESOURCE_TYPE_ARRAY || resource.flags != 0) return CUDA_ERROR_INVALID_VALUE;
   const auto array = arrays_.Find(resource.res.array.hArray);
   if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   ipc::SurfaceCreate message;

@@ -209,11 +209,12 @@ CUresult ClientArrays::Handle(const ipc::ArrayDestroy& call, ipc::ArrayDestroyRe
 
 // What a texture is of, in the driver's terms, once it is known to be the client's.
 CUresult ClientArrays::ReadResource(const ipc::TextureCreate& call, CUDA_RESOURCE_DESC& resource) const {
-  resource.resType = static_cast<CUresourcetype>(call.resource_type);
   const auto format = static_cast<CUarray_format>(call.format);
   const std::uint64_t element_bytes = ipc::ArrayElementBytes(call.format, call.channels);
   std::optional<std::uint64_t> extent;
-  switch (resource.resType) {
+  // Any other number is refused below, and the description with it.
+  if (call.resource_type <= CU_RESOURCE_TYPE_PITCH2D) resource.resType = static_cast<CUresourcetype>(call.resource_type);
+  switch (call.resource_type) {
     case CU_RESOURCE_TYPE_ARRAY: {
       const auto array = Find(call.resource);
       if (array) resource.res.array.hArray = array->array;

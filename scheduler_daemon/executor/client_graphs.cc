@@ -1,6 +1,7 @@
 #include "scheduler_daemon/executor/client_graphs.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "scheduler_daemon/executor/client_objects.h"
@@ -23,13 +24,9 @@ void ClientGraphs::TakeStock(Graph& graph) const {
 CUresult ClientGraphs::Handle(const ipc::GraphInstantiate& call, ipc::GraphInstantiateReply& reply) {
   DestroyRetired();
   const auto bytes = objects_.TakeUpload(call.upload);
-  if (!bytes) return CUDA_ERROR_INVALID_VALUE;
-  auto nodes = DecodeGraphNodes(*bytes);
+  if (!bytes || bytes->size() > kMaxDescriptionBytes) return CUDA_ERROR_INVALID_VALUE;
+  auto nodes = DecodeGraphNodes(*bytes, kMaxNodesOfOne);
   if (!nodes) return CUDA_ERROR_INVALID_VALUE;
-  {
-    const std::lock_guard lock(mutex_);
-    if (nodes->size() > kMaxNodes - node_count_ || graphs_.size() == kMaxGraphs) return CUDA_ERROR_OUT_OF_MEMORY;
-  }
   auto graph = std::make_shared<Graph>();
   graph->nodes = std::move(*nodes);
   TakeStock(*graph);
@@ -38,10 +35,13 @@ CUresult ClientGraphs::Handle(const ipc::GraphInstantiate& call, ipc::GraphInsta
     if (const CUresult result = CheckWork(work, objects_); result != CUDA_SUCCESS) return result;
     if (NamesMemory(work)) graph->transfers.push_back(i);
   }
+  if (!TakeRoom(graph->nodes.size())) return CUDA_ERROR_OUT_OF_MEMORY;
   const CUresult result = GraphBuild::Make(driver_, graph->nodes, objects_, graph->build);
-  if (result != CUDA_SUCCESS) return result;
+  if (result != CUDA_SUCCESS) {
+    GiveRoom(graph->nodes.size());
+    return result;
+  }
   const std::lock_guard lock(mutex_);
-  node_count_ += graph->nodes.size();
   reply.graph = next_number_++;
   reply.prints = graph->build->prints() ? 1 : 0;
   graphs_.emplace(reply.graph, std::move(graph));
@@ -51,78 +51,136 @@ CUresult ClientGraphs::Handle(const ipc::GraphInstantiate& call, ipc::GraphInsta
 CUresult ClientGraphs::Handle(const ipc::GraphUpdate& call, ipc::GraphUpdateReply& reply) {
   DestroyRetired();
   const auto bytes = objects_.TakeUpload(call.upload);
-  if (!bytes) return CUDA_ERROR_INVALID_VALUE;
-  const auto changes = DecodeGraphChanges(*bytes);
+  if (!bytes || bytes->size() > kMaxDescriptionBytes) return CUDA_ERROR_INVALID_VALUE;
+  const auto changes = DecodeGraphChanges(*bytes, kMaxNodesOfOne);
   if (!changes) return CUDA_ERROR_INVALID_VALUE;
   std::shared_ptr<Graph> graph;
+  bool launch_waits = false;
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = graphs_.find(call.graph); found != graphs_.end()) graph = found->second;
+    const auto found = graphs_.find(call.graph);
+    if (found == graphs_.end()) return CUDA_ERROR_INVALID_HANDLE;
+    graph = found->second;
+    launch_waits = graph->build.use_count() != 1;  // the table's reference is the only one, unless a launch waits
+    graph->is_changing = true;
   }
-  if (graph == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  for (const NodeChange& change : *changes) {
-    if (change.node >= graph->nodes.size()) return CUDA_ERROR_INVALID_VALUE;
+  CUresult result = CheckChanges(*graph, *changes);
+  if (result == CUDA_SUCCESS) result = Update(call.graph, *graph, *changes, launch_waits);
+  const std::lock_guard lock(mutex_);
+  graph->is_changing = false;
+  reply.prints = graph->build != nullptr && graph->build->prints() ? 1 : 0;
+  return result;
+}
+
+CUresult ClientGraphs::CheckChanges(const Graph& graph, const std::vector<NodeChange>& changes) const {
+  for (const NodeChange& change : changes) {
+    if (change.node >= graph.nodes.size()) return CUDA_ERROR_INVALID_VALUE;
     if (const CUresult result = CheckWork(change.work, objects_); result != CUDA_SUCCESS) return result;
   }
-  // The table's reference is the only one, unless a launch waits.
-  const bool waits = graph->build.use_count() != 1;
-  const bool in_place = !waits && ChangeInPlace(*graph->build, graph->nodes, *changes, objects_);
-  {
-    const std::lock_guard lock(mutex_);
-    for (const NodeChange& change : *changes) graph->nodes[change.node].work = change.work;
-    graph->transfers.clear();
-    for (std::uint32_t i = 0; i < graph->nodes.size(); ++i) {
-      if (NamesMemory(graph->nodes[i].work)) graph->transfers.push_back(i);
-    }
-  }
-  if (!in_place) {
-    if (const CUresult result = Rebuild(call.graph, *graph); result != CUDA_SUCCESS) return result;
-  }
-  const std::lock_guard lock(mutex_);
-  reply.prints = graph->build != nullptr && graph->build->prints() ? 1 : 0;
   return CUDA_SUCCESS;
 }
 
-bool ClientGraphs::ChangeInPlace(GraphBuild& build, const std::vector<GraphNode>& nodes,
-                                 const std::vector<NodeChange>& changes, const ClientObjects& objects) {
-  return std::ranges::all_of(changes, [&](const NodeChange& change) {
-    return build.Change(change.node, nodes[change.node].work, change.work, objects);
+// Nodes and build go together: what a launch checks is what it does.
+CUresult ClientGraphs::Update(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes,
+                              bool launch_waits) {
+  if (launch_waits) return Rebuild(number, graph, changes);
+  const bool is_changed = std::ranges::all_of(changes, [&](const NodeChange& change) {
+    return graph.build->Change(change.node, graph.nodes[change.node].work, change.work, objects_);
   });
+  if (is_changed) {
+    Adopt(graph, changes);
+    return CUDA_SUCCESS;
+  }
+  const CUresult result = Rebuild(number, graph, changes);
+  if (result == CUDA_SUCCESS) return result;
+  const std::lock_guard lock(mutex_);
+  RetireBuild(std::exchange(graph.build, nullptr));  // it may be changed in part
+  return result;
 }
 
-CUresult ClientGraphs::Rebuild(std::uint64_t number, Graph& graph) {
+CUresult ClientGraphs::Rebuild(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes) {
+  std::vector<GraphNode> nodes = graph.nodes;
+  for (const NodeChange& change : changes) nodes[change.node].work = change.work;
+  if (!WaitForRoom(nodes.size())) return CUDA_ERROR_OUT_OF_MEMORY;
   std::shared_ptr<GraphBuild> build;
-  const CUresult result = GraphBuild::Make(driver_, graph.nodes, objects_, build);
-  if (result != CUDA_SUCCESS) return result;
+  if (const CUresult result = GraphBuild::Make(driver_, nodes, objects_, build); result != CUDA_SUCCESS) {
+    GiveRoom(nodes.size());
+    return result;
+  }
+  Adopt(graph, changes);
   const std::lock_guard lock(mutex_);
-  if (!graphs_.contains(number)) std::swap(build, graph.build);  // destroyed meanwhile: both go
-  retired_.push_back(std::exchange(graph.build, std::move(build)));
+  if (!graphs_.contains(number)) {  // destroyed meanwhile, and its build retired
+    RetireBuild(std::move(build));
+    return CUDA_SUCCESS;
+  }
+  RetireBuild(std::exchange(graph.build, std::move(build)));
   return CUDA_SUCCESS;
 }
 
-bool ClientGraphs::NamesOnlyWhatIsThere(Graph& graph) const {
-  const bool ranges_lost = graph.ranges_lost_then != objects_.ranges_lost();
-  const bool kernels_lost = graph.kernels_lost_then != objects_.kernels_lost();
-  if (!ranges_lost && !kernels_lost) return true;
-  const Graph before{{}, {}, nullptr, objects_.ranges_lost(), objects_.kernels_lost()};
-  const auto is_there = [&](const GraphNode& node) { return CheckWork(node.work, objects_) == CUDA_SUCCESS; };
-  const bool all_there =
-      kernels_lost ? std::ranges::all_of(graph.nodes, is_there)
-                   : std::ranges::all_of(graph.transfers, [&](std::uint32_t i) { return is_there(graph.nodes[i]); });
-  if (!all_there) return false;
-  graph.ranges_lost_then = before.ranges_lost_then;
-  graph.kernels_lost_then = before.kernels_lost_then;
+void ClientGraphs::Adopt(Graph& graph, const std::vector<NodeChange>& changes) {
+  const std::lock_guard lock(mutex_);
+  for (const NodeChange& change : changes) graph.nodes[change.node].work = change.work;
+  graph.transfers.clear();
+  for (std::uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    if (NamesMemory(graph.nodes[i].work)) graph.transfers.push_back(i);
+  }
+}
+
+bool ClientGraphs::TakeRoom(std::size_t nodes) {
+  const std::lock_guard lock(mutex_);
+  if (nodes > kMaxNodes - node_count_ || graphs_.size() == kMaxGraphs) return false;
+  node_count_ += nodes;
   return true;
+}
+
+// A program that updates and launches in turn runs ahead of the GPU, and each waiting launch keeps a build.
+bool ClientGraphs::WaitForRoom(std::size_t nodes) {
+  constexpr std::chrono::milliseconds kBetweenLooks{1};
+  const auto give_up = std::chrono::steady_clock::now() + kRoomTimeout;
+  while (!TakeRoom(nodes)) {
+    if (std::chrono::steady_clock::now() > give_up) return false;
+    std::this_thread::sleep_for(kBetweenLooks);
+    DestroyRetired();
+  }
+  return true;
+}
+
+void ClientGraphs::GiveRoom(std::size_t nodes) {
+  const std::lock_guard lock(mutex_);
+  node_count_ -= nodes;
+}
+
+void ClientGraphs::RetireBuild(std::shared_ptr<GraphBuild> build) {
+  if (build != nullptr) retired_.push_back(std::move(build));
+}
+
+// Attributes of a kernel were looked at when the graph was made; now it has only to be there.
+bool ClientGraphs::NamesOnlyWhatIsThere(Graph& graph) const {
+  const std::uint64_t ranges_lost = objects_.ranges_lost();
+  const std::uint64_t kernels_lost = objects_.kernels_lost();
+  if (graph.ranges_lost_then != ranges_lost) {
+    graph.is_stale |= !std::ranges::all_of(
+        graph.transfers, [&](std::uint32_t i) { return CheckWork(graph.nodes[i].work, objects_) == CUDA_SUCCESS; });
+  }
+  if (graph.kernels_lost_then != kernels_lost) {
+    graph.is_stale |= !std::ranges::all_of(graph.nodes, [&](const GraphNode& node) {
+      const auto* const launch = std::get_if<ipc::LaunchKernel>(&node.work);
+      return launch == nullptr || objects_.FindKernel(launch->kernel).has_value();
+    });
+  }
+  graph.ranges_lost_then = ranges_lost;
+  graph.kernels_lost_then = kernels_lost;
+  return !graph.is_stale;
 }
 
 std::shared_ptr<const GraphBuild> ClientGraphs::Find(std::uint64_t number, CUresult& result) {
   const std::lock_guard lock(mutex_);
   const auto found = graphs_.find(number);
-  if (found == graphs_.end()) {
+  if (found == graphs_.end() || found->second->is_changing) {
     result = CUDA_ERROR_INVALID_HANDLE;
     return nullptr;
   }
-  if (!NamesOnlyWhatIsThere(*found->second)) {
+  if (found->second->build == nullptr || !NamesOnlyWhatIsThere(*found->second)) {
     result = CUDA_ERROR_ILLEGAL_ADDRESS;
     return nullptr;
   }
@@ -134,8 +192,7 @@ bool ClientGraphs::Retire(std::uint64_t number) {
   const std::lock_guard lock(mutex_);
   const auto found = graphs_.find(number);
   if (found == graphs_.end()) return false;
-  node_count_ -= found->second->nodes.size();
-  retired_.push_back(found->second->build);
+  RetireBuild(found->second->build);
   graphs_.erase(found);
   return true;
 }
@@ -145,7 +202,9 @@ void ClientGraphs::DestroyRetired() {
   {
     const std::lock_guard lock(mutex_);
     for (auto& build : retired_) {
-      if (build.use_count() == 1) free.push_back(std::move(build));
+      if (build.use_count() != 1) continue;
+      node_count_ -= build->node_count();
+      free.push_back(std::move(build));
     }
     std::erase(retired_, nullptr);
   }

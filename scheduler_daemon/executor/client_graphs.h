@@ -11,6 +11,7 @@
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_GRAPHS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_GRAPHS_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -27,9 +28,14 @@ class ClientObjects;
 
 class ClientGraphs {
  public:
-  // What one client may make the daemon keep: more nodes than any program seen has, less than what would hurt others.
+  // What one client may make the daemon keep, graphs that wait for their last launch included: more nodes than any
+  // program seen has, less than what would hurt others. Of one graph, fewer: they are looked at between two decisions.
   static constexpr std::size_t kMaxNodes = 1 << 20;
+  static constexpr std::size_t kMaxNodesOfOne = 1 << 16;
   static constexpr std::size_t kMaxGraphs = 1 << 16;
+  static constexpr std::size_t kMaxDescriptionBytes = 128 << 20;
+  // How long an update waits for the launches that keep older builds.
+  static constexpr std::chrono::seconds kRoomTimeout{5};
 
   ClientGraphs(const Driver& driver, ClientObjects& objects) : driver_(driver), objects_(objects) {}
 
@@ -50,22 +56,30 @@ class ClientGraphs {
   struct Graph {
     std::vector<GraphNode> nodes;             // changed by the worker alone, under mutex_
     std::vector<std::uint32_t> transfers;     // which of them name memory
-    std::shared_ptr<GraphBuild> build;
+    std::shared_ptr<GraphBuild> build;        // null: an update failed half way
     std::uint64_t ranges_lost_then = 0, kernels_lost_then = 0;  // at the last look
+    bool is_stale = false;                    // what was found then
+    bool is_changing = false;                 // the driver's objects are the worker's
   };
 
   void TakeStock(Graph& graph) const;
   bool NamesOnlyWhatIsThere(Graph& graph) const;
-  CUresult Rebuild(std::uint64_t number, Graph& graph);
-  static bool ChangeInPlace(GraphBuild& build, const std::vector<GraphNode>& nodes,
-                            const std::vector<NodeChange>& changes, const ClientObjects& objects);
+  CUresult CheckChanges(const Graph& graph, const std::vector<NodeChange>& changes) const;
+  CUresult Update(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes, bool launch_waits);
+  CUresult Rebuild(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes);
+  void Adopt(Graph& graph, const std::vector<NodeChange>& changes);
+  // Counts a build that is about to be made. False: there are too many.
+  bool TakeRoom(std::size_t nodes);
+  bool WaitForRoom(std::size_t nodes);
+  void GiveRoom(std::size_t nodes);
+  void RetireBuild(std::shared_ptr<GraphBuild> build);  // with mutex_
 
   const Driver& driver_;
   ClientObjects& objects_;
   std::mutex mutex_;  // for all below; never held across a driver call
   std::unordered_map<std::uint64_t, std::shared_ptr<Graph>> graphs_;
   std::vector<std::shared_ptr<GraphBuild>> retired_;
-  std::size_t node_count_ = 0;
+  std::size_t node_count_ = 0;  // of all builds, retired ones too
   std::uint64_t next_number_ = 1;
 };
 

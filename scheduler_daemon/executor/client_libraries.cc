@@ -22,6 +22,7 @@ void ClientObjects::RetireLibrary(std::uint64_t library) {
   if (found == nullptr) return;
   found->is_retired = true;
   for (const auto& [name, kernel] : found->kernels) kernels_.erase(kernel);
+  for (const std::uint64_t address : found->globals) ranges_.Remove(address);
   kernels_lost_.fetch_add(1, std::memory_order_release);
 }
 
@@ -47,7 +48,6 @@ CUresult ClientObjects::Handle(const ipc::LibraryUnload& call, ipc::LibraryUnloa
   const std::lock_guard lock(mutex_);
   library = libraries_.extract(call.library);
   if (library.empty()) return CUDA_ERROR_INVALID_HANDLE;
-  for (const std::uint64_t address : library.mapped().globals) ranges_.Remove(address);
   return CUDA_SUCCESS;
 }
 

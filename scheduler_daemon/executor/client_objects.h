@@ -98,6 +98,7 @@ class ClientObjects {
   // The client has asked for the library's unload: from now on its kernels are not found, while the unload itself waits
   // for the launches that were read before.
   void RetireLibrary(std::uint64_t library);
+  OwnedRanges& ranges() { return ranges_; }
   // How often the client has given up memory, or kernels: a graph that names them is looked at again after that.
   std::uint64_t ranges_lost() const { return ranges_.lost(); }
   std::uint64_t kernels_lost() const { return kernels_lost_.load(std::memory_order_acquire); }

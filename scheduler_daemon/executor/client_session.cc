@@ -301,6 +301,16 @@ void ClientSession::On(const ipc::GraphDestroy& message) {
   worker_.Post([this] { objects_.graphs().DestroyRetired(); });
 }
 
+// Each of these calls holds a reply slot until it is answered.
+bool ClientSession::BeginRetiring(const Span& taken) {
+  if (objects_.ranges().retiring() < ipc::kReplySlots) {
+    objects_.ranges().BeginRetiring(taken.address, taken.size_bytes);
+    return true;
+  }
+  Break("more calls wait than there are reply slots");
+  return false;
+}
+
 void ClientSession::On(const ipc::WaitForSequence& message) {
   EnqueueMarker(message.stream, message.sequence, {{message.other_stream, message.other_sequence}});
 }

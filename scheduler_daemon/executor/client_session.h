@@ -116,9 +116,12 @@ class ClientSession {
     if (worker_.queued() > kMaxQueuedCalls || parked_calls_ >= ipc::kReplySlots) {
       return Break("more calls wait than there are reply slots");
     }
-    auto job = [this, slot, call] {
+    const Span taken = TakesAway(call) ? SpanOf(call) : Span{};
+    if (taken.size_bytes != 0 && !BeginRetiring(taken)) return;
+    auto job = [this, slot, call, taken] {
       typename ipc::ReplyOf<Call>::Type reply;
       const CUresult result = objects_.Handle(call, reply);
+      if (taken.size_bytes != 0) objects_.ranges().EndRetiring(taken.address, taken.size_bytes);
       AnswerWith(slot, result, reply);
     };
     if constexpr (std::is_same_v<Call, ipc::LibraryUnload>) objects_.RetireLibrary(call.library);
@@ -144,6 +147,23 @@ class ClientSession {
   static constexpr std::size_t kMaxQueuedCalls = 1 << 16;
   // Threads that wait for shared events hold their reply slots: some must stay free for what ends the waiting.
   static constexpr std::size_t kMaxEventWaiters = ipc::kReplySlots / 2;
+
+  struct Span {
+    std::uint64_t address = 0;
+    std::uint64_t size_bytes = 0;
+  };
+  // The memory that a call takes away, nothing if it takes something else.
+  template <typename Call>
+  static constexpr Span SpanOf(const Call& call) {
+    if constexpr (requires { call.address; call.size_bytes; }) {
+      return {call.address, call.size_bytes};
+    } else if constexpr (requires { call.address; }) {
+      return {call.address, 1};  // whatever starts there
+    } else {
+      return {};
+    }
+  }
+  bool BeginRetiring(const Span& taken);
 
   // Calls that must not pull something from under a command that was read before them. PhysicalRelease and AddressFree
   // are not among them: memory stays as long as it is mapped, and addresses are only freed when nothing is mapped

@@ -1,5 +1,7 @@
 #include "scheduler_daemon/executor/elf_file.h"
 
+#include <algorithm>
+
 namespace paella::scheduler_daemon {
 namespace {
 
@@ -25,6 +27,7 @@ bool ElfFile::Open() {
 
 std::optional<std::span<const std::byte>> ElfFile::ContentOf(const Elf64_Shdr& section) const {
   if (section.sh_offset > bytes_.size() || section.sh_size > bytes_.size() - section.sh_offset) return std::nullopt;
+  if (!Spend(section.sh_size)) return std::nullopt;
   return bytes_.subspan(section.sh_offset, section.sh_size);
 }
 
@@ -32,9 +35,9 @@ std::optional<std::string_view> ElfFile::Text(const Elf64_Shdr& table, std::uint
   if (table.sh_offset > bytes_.size() || table.sh_size > bytes_.size() - table.sh_offset) return std::nullopt;
   if (offset >= table.sh_size) return std::nullopt;
   const auto* const text = reinterpret_cast<const char*>(bytes_.data() + table.sh_offset + offset);
-  const std::size_t most = table.sh_size - offset;
+  const std::size_t most = std::min<std::size_t>(table.sh_size - offset, kLongestText);
   const std::size_t length = strnlen(text, most);
-  if (length == most) return std::nullopt;
+  if (length == most || !Spend(length + 1)) return std::nullopt;
   return std::string_view(text, length);
 }
 

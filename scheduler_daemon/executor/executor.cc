@@ -380,7 +380,10 @@ int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_by
   driver_.cuMemGetInfo(&free, &total);
   tenants_.SetFreeAtStart(free);
   std::thread listener([this] { Listen(); });  // before we are ready: who has no thread for it is not
-  if (!control_.Send(device)) return kExecutorDone;
+  if (!control_.Send(device)) {  // paellad is gone, so the listener ends too
+    listener.join();
+    return kExecutorDone;
+  }
   slabs_.Keep(ready_memory_bytes / TenantMemory::kSlabBytes);
   while (!stop_ && scheduler_.failure() == CUDA_SUCCESS) {
     RunInbox();

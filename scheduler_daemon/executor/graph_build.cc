@@ -159,10 +159,10 @@ CUresult GraphBuild::Instantiate() {
   if (const CUresult result = driver_.cuGraphInstantiate(&executable_, graph_, 0); result != CUDA_SUCCESS) {
     return result;
   }
-  // Now, and waited for: else the first launch would do it on the dispatching thread. All other streams are
-  // non-blocking, so nobody else waits for this one.
-  const CUresult uploaded = driver_.cuGraphUpload(executable_, nullptr);
-  return uploaded == CUDA_SUCCESS ? driver_.cuStreamSynchronize(nullptr) : uploaded;
+  // Now, and waited for: else the first launch would do it on the dispatching thread. On this worker's own stream: others
+  // clear memory in theirs, and the legacy stream would wait for them.
+  const CUresult uploaded = driver_.cuGraphUpload(executable_, CU_STREAM_PER_THREAD);
+  return uploaded == CUDA_SUCCESS ? driver_.cuStreamSynchronize(CU_STREAM_PER_THREAD) : uploaded;
 }
 
 // The driver keeps an executable graph that is on the GPU until it is done.

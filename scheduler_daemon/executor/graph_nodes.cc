@@ -36,6 +36,12 @@ CUresult CheckNamed(const ipc::LaunchKernel& launch, const ClientObjects& object
   return is_good ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
+CUresult CheckNamed(const ipc::Memset& memset, const ClientObjects& objects) {
+  const bool has_elements = memset.element_bytes == 1 || memset.element_bytes == 2 || memset.element_bytes == 4;
+  const bool is_good = has_elements && CheckTransfer(memset, objects) == TransferVerdict::kGood;
+  return is_good ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
 template <typename Transfer>
 CUresult CheckNamed(const Transfer& transfer, const ClientObjects& objects) {
   return CheckTransfer(transfer, objects) == TransferVerdict::kGood ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
@@ -43,10 +49,11 @@ CUresult CheckNamed(const Transfer& transfer, const ClientObjects& objects) {
 
 }  // namespace
 
-std::optional<std::vector<GraphNode>> DecodeGraphNodes(std::span<const std::byte> bytes) {
+std::optional<std::vector<GraphNode>> DecodeGraphNodes(std::span<const std::byte> bytes, std::size_t most_nodes) {
   ipc::GraphNodes message;
   if (!message.Decode(bytes)) return std::nullopt;
   const std::size_t count = message.kinds.size();
+  if (count > most_nodes || message.dependencies.size() > kMaxGraphEdges) return std::nullopt;
   if (message.work.size() != count || message.dependency_counts.size() != count) return std::nullopt;
   std::vector<GraphNode> nodes(count);
   auto next = message.dependencies.cbegin();
@@ -64,10 +71,12 @@ std::optional<std::vector<GraphNode>> DecodeGraphNodes(std::span<const std::byte
   return nodes;
 }
 
-std::optional<std::vector<NodeChange>> DecodeGraphChanges(std::span<const std::byte> bytes) {
+std::optional<std::vector<NodeChange>> DecodeGraphChanges(std::span<const std::byte> bytes,
+                                                          std::size_t most_nodes) {
   ipc::GraphChanges message;
   if (!message.Decode(bytes)) return std::nullopt;
   const std::size_t count = message.nodes.size();
+  if (count > most_nodes) return std::nullopt;
   if (message.work.size() != count || message.kinds.size() != count) return std::nullopt;
   std::vector<NodeChange> changes(count);
   for (std::size_t i = 0; i < count; ++i) {

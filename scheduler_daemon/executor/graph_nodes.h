@@ -32,9 +32,12 @@ struct NodeChange {
   NodeWork work;
 };
 
-// Nothing if the bytes are not that. Says nothing of kernels and memory.
-std::optional<std::vector<GraphNode>> DecodeGraphNodes(std::span<const std::byte> bytes);
-std::optional<std::vector<NodeChange>> DecodeGraphChanges(std::span<const std::byte> bytes);
+// Most edges of one graph.
+inline constexpr std::size_t kMaxGraphEdges = 1 << 20;
+
+// Nothing if the bytes are not that, or of more nodes. Says nothing of kernels and memory.
+std::optional<std::vector<GraphNode>> DecodeGraphNodes(std::span<const std::byte> bytes, std::size_t most_nodes);
+std::optional<std::vector<NodeChange>> DecodeGraphChanges(std::span<const std::byte> bytes, std::size_t most_nodes);
 
 // Whether what the work names is the client's, now.
 CUresult CheckWork(const NodeWork& work, const ClientObjects& objects);

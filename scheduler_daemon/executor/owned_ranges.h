@@ -8,6 +8,7 @@
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_OWNED_RANGES_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -25,6 +26,12 @@ class OwnedRanges {
   // False: none starts there.
   bool Remove(std::uint64_t address);
 
+  // Of [address, address + size) nothing is allowed until EndRetiring says the same: a call that takes it away was read, and
+  // waits for the commands before it. Commands behind it must not find it any more.
+  void BeginRetiring(std::uint64_t address, std::uint64_t size_bytes);
+  void EndRetiring(std::uint64_t address, std::uint64_t size_bytes);
+  std::size_t retiring() const;
+
   // How often something was taken away: while this stays, what was allowed is allowed.
   std::uint64_t lost() const { return lost_.load(std::memory_order_acquire); }
 
@@ -38,8 +45,11 @@ class OwnedRanges {
     bool writable;
   };
 
+  bool IsRetiring(std::uint64_t address, std::uint64_t size_bytes) const;
+
   mutable std::mutex mutex_;
   std::map<std::uint64_t, Range> ranges_;  // by address
+  std::multimap<std::uint64_t, std::uint64_t> retiring_;  // address -> size: as many as calls are on their way
   std::atomic<std::uint64_t> lost_{0};
 };
 

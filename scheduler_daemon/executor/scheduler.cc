@@ -106,10 +106,20 @@ void Scheduler::CountDone(Client& client, std::uint64_t count, std::uint64_t now
   if (tenant.in_flight == 0) tenant.busy_ns += now_ns - tenant.busy_since_ns;
 }
 
+// What waits for a word, a callback or another process does not count: it may wait for ever.
+bool Scheduler::WantsGpu(ClientSession& session) const {
+  const StreamTable& streams = session.streams();
+  return std::ranges::any_of(streams.active(), [&](std::uint32_t stream) {
+    const StreamQueue& queue = streams.at(stream);
+    if (queue.in_flight() && !queue.awaits_callback) return true;
+    return streams.HeadIsReady(stream, WhoWaits()) && queue.waiting.front().kind == Command::Kind::kGpu;
+  });
+}
+
 bool Scheduler::IsShared() const {
   const Tenant* first = nullptr;
   for (const auto& client : clients_) {
-    if (client->session->streams().idle()) continue;
+    if (!WantsGpu(*client->session)) continue;
     const Tenant* const tenant = &client->session->tenant();
     if (first != nullptr && first != tenant) return true;
     first = tenant;
@@ -129,6 +139,7 @@ bool Scheduler::DispatchSoftware(std::uint64_t now_ns) {
       }
     }
   }
+  word_probes_.EndRound();
   return any;
 }
 
@@ -306,6 +317,7 @@ void Scheduler::CheckHealth() {
       return;  // a context fails as a whole
     }
   }
+  if (const CUresult result = word_probes_.CheckHealth(); result != CUDA_SUCCESS) failure_ = result;
 }
 
 bool Scheduler::IsOnGpu(const Client& client) {

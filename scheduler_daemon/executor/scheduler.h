@@ -123,6 +123,7 @@ class Scheduler {
   void Check(Client& client, CUresult result);
   void CountInFlight(Client& client, std::uint64_t count, std::uint64_t now_ns);
   void CountDone(Client& client, std::uint64_t count, std::uint64_t now_ns);
+  bool WantsGpu(ClientSession& session) const;
   bool IsShared() const;
   static bool IsFull(const StreamQueue& queue) {
     return queue.dispatched - queue.completed >= kInFlightPerStream || queue.nodes_in_flight >= kNodesPerStream;

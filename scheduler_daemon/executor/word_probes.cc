@@ -26,6 +26,7 @@ void WordProbes::Land(Probe& probe) {
 bool WordProbes::Look(const Looker& looker, std::uint64_t sequence, const WordCondition& word, std::uint64_t now_ns,
                       CUresult& result) {
   Probe& probe = probes_[looker];
+  probe.round = round_;
   if (probe.gpu != nullptr) {
     if (!probe.gpu->drained()) return false;
     const std::uint64_t found = probe.gpu->landing->load(std::memory_order_relaxed);  // after the mark, which acquires
@@ -35,9 +36,32 @@ bool WordProbes::Look(const Looker& looker, std::uint64_t sequence, const WordCo
       return true;
     }
   }
-  if (probe.sequence != sequence) probe = {nullptr, sequence};
+  if (probe.sequence != sequence) probe = {nullptr, sequence, 0, kFirstPauseNs, round_};
   if (now_ns >= probe.next_ns && in_flight_ < kMostInFlight) result = Start(probe, word, now_ns);
   return false;
+}
+
+void WordProbes::EndRound() {
+  for (auto probe = probes_.begin(); probe != probes_.end();) {
+    const bool is_wanted = probe->second.round == round_;
+    const bool is_on_gpu = probe->second.gpu != nullptr;
+    if (is_wanted || (is_on_gpu && !probe->second.gpu->drained())) {
+      ++probe;
+      continue;
+    }
+    if (is_on_gpu) Land(probe->second);
+    probe = probes_.erase(probe);
+  }
+  ++round_;
+}
+
+CUresult WordProbes::CheckHealth() const {
+  for (const auto& [looker, probe] : probes_) {
+    if (probe.gpu == nullptr) continue;
+    const CUresult result = driver_.cuStreamQuery(probe.gpu->stream);
+    return result == CUDA_ERROR_NOT_READY ? CUDA_SUCCESS : result;
+  }
+  return CUDA_SUCCESS;
 }
 
 bool WordProbes::Forget(const void* client) {

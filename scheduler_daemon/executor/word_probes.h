@@ -33,6 +33,10 @@ class WordProbes {
   // `result`.
   bool Look(const Looker& looker, std::uint64_t sequence, const WordCondition& word, std::uint64_t now_ns,
             CUresult& result);
+  // After all streams that wait have looked: who has not looked since the last round waits no more.
+  void EndRound();
+  // An error of what is on the GPU, if any is.
+  CUresult CheckHealth() const;
   // Whether nothing of the client is on the GPU any more; it looks no more.
   bool Forget(const void* client);
   bool in_flight() const { return in_flight_ != 0; }
@@ -43,6 +47,7 @@ class WordProbes {
     std::uint64_t sequence = 0;
     std::uint64_t next_ns = 0;
     std::uint64_t pause_ns = kFirstPauseNs;
+    std::uint64_t round = 0;  // when its looker looked last
   };
 
   void Land(Probe& probe);
@@ -52,6 +57,7 @@ class WordProbes {
   GpuStreams& gpu_streams_;
   std::map<Looker, Probe> probes_;
   std::size_t in_flight_ = 0;
+  std::uint64_t round_ = 0;
 };
 
 }  // namespace paella::scheduler_daemon

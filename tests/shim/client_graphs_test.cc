@@ -498,5 +498,26 @@ TEST_F(ClientGraphsTest, MemoryIsFreedAtTheNextLaunchIfAskedFor) {
   EXPECT_EQ(flags, static_cast<cuuint64_t>(CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH));
 }
 
+// An executable graph keeps its own memory alive and not another's: its kernels would use memory that was freed.
+TEST_F(ClientGraphsTest, AnUpdateDoesNotExchangeMemory) {
+  const auto capture = [&] {
+    CUdeviceptr address = 0;
+    Begin(stream_);
+    EXPECT_EQ(cuMemAllocAsync(&address, 64, stream_), CUDA_SUCCESS);
+    EXPECT_EQ(cuMemsetD8Async(address, 1, 64, stream_), CUDA_SUCCESS);
+    EXPECT_EQ(cuMemFreeAsync(address, stream_), CUDA_SUCCESS);
+    return End(stream_);
+  };
+  const CUgraph first = capture();
+  const CUgraphExec exec = Instantiate(first);
+  CUgraphExecUpdateResultInfo info{};
+  EXPECT_EQ(cuGraphExecUpdate_v2(exec, first, &info), CUDA_SUCCESS);
+  const CUgraph second = capture();
+  EXPECT_EQ(cuGraphExecUpdate_v2(exec, second, &info), CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE);
+  EXPECT_EQ(info.result, CU_GRAPH_EXEC_UPDATE_ERROR_NOT_SUPPORTED);
+  EXPECT_EQ(cuGraphDestroy(second), CUDA_SUCCESS);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(cuGraphLaunch(exec, stream_), CUDA_SUCCESS);
+}
+
 }  // namespace
 }  // namespace paella

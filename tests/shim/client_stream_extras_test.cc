@@ -153,7 +153,7 @@ TEST_F(ClientTest, EventsOfAContextAreWaitedForByEveryStream) {
 }
 
 TEST_F(ClientTest, TensorMapsOfImages) {
-  alignas(64) CUtensorMap map{};
+  CUtensorMap map{};
   const cuuint64_t dimensions[] = {8, 8, 8, 2}, strides[] = {16, 128, 1024};
   const int lower[] = {-1, -1}, upper[] = {1, 1};
   const cuuint32_t element_strides[] = {1, 1, 1, 1};

@@ -1,4 +1,6 @@
 // Arrays, mipmapped arrays, texture and surface objects.
+#include <cstring>
+
 #include "tests/simulated_gpu/arrays.h"
 
 #include "tests/simulated_gpu/allocations.h"
@@ -46,9 +48,16 @@ CUresult ReadPitched(const CUDA_RESOURCE_DESC& resource, Image& image) {
   return ReadMemory(rows.devPtr, rows.pitchInBytes * (rows.height - 1) + row_bytes);
 }
 
+// A CUresourcetype, or anything else that a program says, which no enumeration may hold.
+int TypeOf(const CUDA_RESOURCE_DESC& resource) {
+  int type = 0;
+  std::memcpy(&type, &resource.resType, sizeof type);
+  return type;
+}
+
 CUresult ReadResource(const CUDA_RESOURCE_DESC& resource, Texture& texture) {
   if (resource.flags != 0) return CUDA_ERROR_INVALID_VALUE;
-  switch (resource.resType) {
+  switch (TypeOf(resource)) {
     case CU_RESOURCE_TYPE_ARRAY: {
       const auto array = FindArray(resource.res.array.hArray);
       if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
@@ -174,7 +183,7 @@ CUresult cuSurfObjectCreate(CUsurfObject* pSurfObject, const CUDA_RESOURCE_DESC*
   PAELLA_RETURN_IF_ERROR(UseContext(context));
   PAELLA_RETURN_IF_NULL(pSurfObject);
   PAELLA_RETURN_IF_NULL(pResDesc);
-  if (pResDesc->resType != CU_RESOURCE_TYPE_ARRAY) return CUDA_ERROR_INVALID_VALUE;
+  if (TypeOf(*pResDesc) != CU_RESOURCE_TYPE_ARRAY) return CUDA_ERROR_INVALID_VALUE;
   const auto array = FindArray(pResDesc->res.array.hArray);
   if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if ((array->descriptor.Flags & CUDA_ARRAY3D_SURFACE_LDST) == 0) return CUDA_ERROR_INVALID_VALUE;
