@@ -44,7 +44,8 @@ struct Tenant {
   std::function<void()> reclaim_idle_memory = [] {};
   // How much all tenants together can still allocate, where the driver sees `free_bytes`.
   std::function<std::uint64_t(std::uint64_t free_bytes)> free_memory_bytes = [](std::uint64_t free) { return free; };
-  // Commands read and not done, of all its clients: physical memory is unmapped only at 0.
+  // Commands read and not done, of all its clients. What is freed meanwhile is kept for later instead of unmapped, until
+  // somebody runs out of memory.
   std::atomic<std::uint64_t> pending_commands{0};
   // Dispatching thread only.
   std::uint64_t in_flight = 0;
