@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "ipc/standard_fds.h"
+
 namespace paella::ipc {
 namespace {
 
@@ -27,7 +29,7 @@ bool FillAddress(const std::string& path, sockaddr_un& address) {
   return true;
 }
 
-Fd NewSocket() { return Fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)); }
+Fd NewSocket() { return AboveStandardFds(Fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0))); }
 
 void TakeFds(msghdr& header, std::vector<Fd>& fds) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
@@ -36,7 +38,7 @@ void TakeFds(msghdr& header, std::vector<Fd>& fds) {
     for (std::size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
-      fds.emplace_back(fd);
+      fds.push_back(AboveStandardFds(Fd(fd)));
     }
   }
 }

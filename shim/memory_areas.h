@@ -23,6 +23,9 @@ class MemoryAreas {
   ~MemoryAreas();
   MemoryAreas(const MemoryAreas&) = delete;
 
+  // False: the kernel does not tell, for want of a descriptor above all.
+  bool opened() const { return fd_ >= 0; }
+
   // By address. False: there are no more.
   bool Next(MemoryArea& area);
 

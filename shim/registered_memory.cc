@@ -3,8 +3,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <utility>
+#include <vector>
 
 #include "shim/client.h"
 #include "shim/memory_areas.h"
@@ -24,6 +27,13 @@ CUresult CheckReplaceable(const MemoryArea& area) {
   if (area.name == "[stack]") return UnsupportedForm("registering the stack");
   if (area.name.starts_with("/dev/")) return UnsupportedForm("registering a device's memory");
   return CUDA_SUCCESS;
+}
+
+// glibc's arenas of threads begin with its own data, at addresses that are multiples of their greatest size. In the
+// child of a fork it writes there before we can part the page from the parent's.
+bool HoldsMallocHeader(std::uint64_t address, std::uint64_t begin) {
+  constexpr std::uint64_t kArenaAlignment = 64 << 20;
+  return begin % kArenaAlignment == 0 && address != begin;
 }
 
 bool IsOf(const MemoryArea& area, const struct stat& file) {
@@ -53,11 +63,13 @@ bool RegisteredMemory::Overlaps(std::uint64_t begin, std::uint64_t end) const {
   return after != pages_.begin() && std::prev(after)->second.end > begin;
 }
 
-CUresult RegisteredMemory::Check(std::uint64_t begin, std::uint64_t end) const {
+CUresult RegisteredMemory::Check(std::uint64_t address, std::uint64_t begin, std::uint64_t end) const {
+  if (HoldsMallocHeader(address, begin)) return UnsupportedForm("registering memory in the page of malloc's own data");
   if (Overlaps(begin, end)) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
   if (client_.OwnsAddress(begin) || client_.OwnsAddress(end - 1)) return CUDA_ERROR_INVALID_VALUE;
   if (!MayExchange(begin, end - begin)) return UnsupportedForm("registering the stack");
   MemoryAreas areas;
+  if (!areas.opened()) return CUDA_ERROR_OPERATING_SYSTEM;
   MemoryArea area;
   std::uint64_t covered = begin;
   while (covered < end && areas.Next(area)) {
@@ -89,7 +101,7 @@ CUresult RegisteredMemory::Register(std::uint64_t address, std::uint64_t size_by
   const std::uint64_t begin = address & ~kPageMask;
   end &= ~kPageMask;
   const std::lock_guard lock(mutex_);
-  if (const CUresult result = Check(begin, end); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = Check(address, begin, end); result != CUDA_SUCCESS) return result;
   if (!ArenaIsThere(client_.connection)) return CUDA_ERROR_OPERATING_SYSTEM;
 
   ipc::RegisterHost message;
@@ -119,19 +131,22 @@ CUresult RegisteredMemory::Register(std::uint64_t address, std::uint64_t size_by
   return CUDA_SUCCESS;
 }
 
-bool RegisteredMemory::IsStillThere(std::uint64_t begin, const Pages& pages) const {
+CUresult RegisteredMemory::MakePrivate(const Pages& pages, std::uint64_t size_bytes) const {
   struct stat file;
-  if (fstat(client_.connection.arena_memory.get(), &file) != 0) return false;
   MemoryAreas areas;
-  MemoryArea area;
-  std::uint64_t covered = begin;
-  while (covered < pages.end && areas.Next(area)) {
-    if (area.end <= covered) continue;
-    if (area.begin > covered || !IsOf(area, file)) return false;
-    if (covered - area.begin + area.offset != covered - begin + OffsetOf(pages)) return false;
-    covered = area.end;
+  if (!areas.opened() || fstat(client_.connection.arena_memory.get(), &file) != 0) return CUDA_ERROR_OPERATING_SYSTEM;
+  const std::uint64_t first = OffsetOf(pages), last = first + size_bytes;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> parts;  // address, bytes
+  for (MemoryArea area; areas.Next(area);) {
+    if (!IsOf(area, file) || IsInArena(client_.connection, area.begin)) continue;
+    const std::uint64_t from = std::max(first, area.offset);
+    const std::uint64_t to = std::min(last, area.offset + (area.end - area.begin));
+    if (from < to) parts.emplace_back(area.begin + (from - area.offset), to - from);
   }
-  return covered >= pages.end;
+  for (const auto& [address, bytes] : parts) {
+    if (!ExchangeForPrivate(address, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  }
+  return CUDA_SUCCESS;
 }
 
 CUresult RegisteredMemory::Unregister(const Allocation& allocation) {
@@ -139,8 +154,8 @@ CUresult RegisteredMemory::Unregister(const Allocation& allocation) {
   const std::uint64_t begin = allocation.base & ~kPageMask;
   const auto found = pages_.find(begin);
   if (found == pages_.end()) return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;  // another thread was first
-  const Pages& pages = found->second;
-  if (IsStillThere(begin, pages) && !ExchangeForPrivate(begin, pages.end - begin)) return CUDA_ERROR_OUT_OF_MEMORY;
+  const CUresult result = MakePrivate(found->second, found->second.end - begin);
+  if (result != CUDA_SUCCESS) return result;
   client_.allocations.Remove(allocation.base);
   pages_.erase(found);
   return ForgetInDaemon(begin);

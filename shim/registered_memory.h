@@ -35,9 +35,10 @@ class RegisteredMemory {
   };
 
   bool Overlaps(std::uint64_t begin, std::uint64_t end) const;
-  CUresult Check(std::uint64_t begin, std::uint64_t end) const;
-  // Whether the program has not put something else there, as it may: natively nothing would be hurt.
-  bool IsStillThere(std::uint64_t begin, const Pages& pages) const;
+  CUresult Check(std::uint64_t address, std::uint64_t begin, std::uint64_t end) const;
+  // Puts private pages with the content where the program has these now: it may have moved some (mremap, realloc), and
+  // have unmapped others. Until that is done they are not given back.
+  CUresult MakePrivate(const Pages& pages, std::uint64_t size_bytes) const;
   std::uint64_t OffsetOf(const Pages& pages) const;
   CUresult ForgetInDaemon(std::uint64_t begin);
 

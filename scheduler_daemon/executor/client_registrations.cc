@@ -5,6 +5,7 @@
 // The address is the program's, so it may be taken here. Then the registration is refused; nothing is ever replaced.
 #include <fcntl.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "scheduler_daemon/executor/client_objects.h"
@@ -15,6 +16,8 @@ namespace {
 constexpr std::uint64_t kPageBytes = 4096;
 // Each costs one of the mappings that Linux lets a process have (65,530), which all clients share here.
 constexpr std::size_t kMaxRegistrations = 4096;
+constexpr std::size_t kMaxOfAllClients = 16384;
+std::atomic<std::size_t> of_all_clients{0};  // this process's mappings, as the limit is; changed by every worker
 
 // Where Linux puts what a program has by itself: below, programs that are not position-independent; above, the others,
 // shared libraries, stacks and whatever is mapped without an address. Windows and arenas are between them, and must
@@ -39,13 +42,15 @@ CUresult ClientObjects::MapAndRegister(const ipc::RegisterHost& call, std::uint6
   if (!pages.valid()) return errno == EEXIST ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_OUT_OF_MEMORY;
   const CUresult result = driver_.cuMemHostRegister(HostPointer(call.address), call.size_bytes,
                                                     CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP);
-  if (result == CUDA_SUCCESS) registered_.emplace(call.address, Registration{std::move(pages), arena_address});
-  return result;
+  if (result != CUDA_SUCCESS) return result;
+  registered_.emplace(call.address, Registration{std::move(pages), arena_address});
+  ++of_all_clients;
+  return CUDA_SUCCESS;
 }
 
 CUresult ClientObjects::Handle(const ipc::RegisterHost& call, ipc::RegisterHostReply& reply) {
   if (!MayBeRegistered(call.address, call.size_bytes)) return CUDA_ERROR_INVALID_VALUE;
-  if (registered_.size() >= kMaxRegistrations) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (registered_.size() >= kMaxRegistrations || of_all_clients >= kMaxOfAllClients) return CUDA_ERROR_OUT_OF_MEMORY;
   std::optional<std::uint64_t> arena_address;
   {
     const std::lock_guard lock(mutex_);
@@ -73,6 +78,7 @@ CUresult ClientObjects::Handle(const ipc::UnregisterHost& call, ipc::UnregisterH
   fallocate(arena_place_.memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
             static_cast<off_t>(arena_address - arena_place_.base), static_cast<off_t>(found->second.pages.size()));
   registered_.erase(found);
+  --of_all_clients;
   const std::lock_guard lock(mutex_);
   arena_.Free(arena_address);
   return result;
@@ -80,6 +86,7 @@ CUresult ClientObjects::Handle(const ipc::UnregisterHost& call, ipc::UnregisterH
 
 void ClientObjects::UnregisterAll() {
   for (const auto& [address, registration] : registered_) driver_.cuMemHostUnregister(HostPointer(address));
+  of_all_clients -= registered_.size();
   registered_.clear();
 }
 

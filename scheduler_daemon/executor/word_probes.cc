@@ -37,7 +37,17 @@ bool WordProbes::Look(const Looker& looker, std::uint64_t sequence, const WordCo
     }
   }
   if (probe.sequence != sequence) probe = {nullptr, sequence, 0, kFirstPauseNs, round_};
-  if (now_ns >= probe.next_ns && in_flight_ < kMostInFlight) result = Start(probe, word, now_ns);
+  if (now_ns >= probe.next_ns && TakeTurn(looker.first)) result = Start(probe, word, now_ns);
+  return false;
+}
+
+bool WordProbes::TakeTurn(const void* client) {
+  const bool is_first = !refused_.empty() && refused_.front() == client;
+  if (in_flight_ < kMostInFlight && (refused_.empty() || is_first)) {
+    if (is_first) refused_.pop_front();
+    return true;
+  }
+  if (std::ranges::find(refused_, client) == refused_.end()) refused_.push_back(client);
   return false;
 }
 
@@ -52,6 +62,10 @@ void WordProbes::EndRound() {
     if (is_on_gpu) Land(probe->second);
     probe = probes_.erase(probe);
   }
+  std::erase_if(refused_, [this](const void* client) {
+    const auto probe = probes_.lower_bound({client, 0});
+    return probe == probes_.end() || probe->first.first != client;
+  });
   ++round_;
 }
 
@@ -75,6 +89,7 @@ bool WordProbes::Forget(const void* client) {
     if (probe->second.gpu != nullptr) Land(probe->second);
     probe = probes_.erase(probe);
   }
+  std::erase(refused_, client);
   return all_done;
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <utility>
 
@@ -50,12 +51,15 @@ class WordProbes {
     std::uint64_t round = 0;  // when its looker looked last
   };
 
+  // Whether the client may start a look now; else it is its turn after those that were refused before.
+  bool TakeTurn(const void* client);
   void Land(Probe& probe);
   CUresult Start(Probe& probe, const WordCondition& word, std::uint64_t now_ns);
 
   const Driver& driver_;
   GpuStreams& gpu_streams_;
   std::map<Looker, Probe> probes_;
+  std::deque<const void*> refused_;  // clients, each once: when there is room, the first has the next look
   std::size_t in_flight_ = 0;
   std::uint64_t round_ = 0;
 };

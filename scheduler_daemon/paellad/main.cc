@@ -1,8 +1,10 @@
 // paellad, and under the name that it gives its child, the executor.
+#include <fcntl.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <string_view>
@@ -65,8 +67,17 @@ int DaemonMain(int argc, char** argv) {
 }  // namespace
 }  // namespace paella::scheduler_daemon
 
+// A file that was opened under one of their numbers would get the log, or the text of kernels, which the executor catches
+// at standard output.
+void OpenStandardFds() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", O_RDWR);  // gets the lowest number that is free, which is this one
+  }
+}
+
 int main(int argc, char** argv) {
   using namespace paella::scheduler_daemon;
+  OpenStandardFds();
   if (argc > 0 && std::string_view(argv[0]) == kExecutorName) {
     StartLog("executor");
     return ExecutorMain(argc, argv);

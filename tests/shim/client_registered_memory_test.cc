@@ -133,6 +133,26 @@ TEST_F(ClientRegisteredMemoryTest, MemoryIsRegisteredOnce) {
   EXPECT_EQ(cuMemHostUnregister(pinned), CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
 }
 
+// As realloc() moves a large block. The pages are given back to the arena afterwards, so none of them may stay in use.
+TEST_F(ClientRegisteredMemoryTest, PagesThatTheProgramHasMovedBecomePrivateWhereTheyAre) {
+  constexpr std::size_t kBytes = 3 * kPage;
+  void* const place = mmap(nullptr, 2 * kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(place, MAP_FAILED);
+  auto* const before = static_cast<unsigned char*>(place);
+  std::iota(before, before + kBytes, 0);
+  ASSERT_EQ(cuMemHostRegister_v2(before, kBytes, 0), CUDA_SUCCESS);
+  void* const moved = mremap(before, 2 * kPage, 2 * kPage, MREMAP_MAYMOVE | MREMAP_FIXED, before + kBytes);
+  ASSERT_EQ(moved, before + kBytes);
+  EXPECT_EQ(cuMemHostUnregister(before), CUDA_SUCCESS);
+  void* pinned = nullptr;
+  ASSERT_EQ(cuMemHostAlloc(&pinned, kBytes, 0), CUDA_SUCCESS);
+  std::memset(pinned, 77, kBytes);
+  const auto* const after = static_cast<unsigned char*>(moved);
+  for (std::size_t i = 0; i < 2 * kPage; ++i) ASSERT_EQ(after[i], static_cast<unsigned char>(i)) << i;
+  for (std::size_t i = 2 * kPage; i < kBytes; ++i) ASSERT_EQ(before[i], static_cast<unsigned char>(i)) << i;
+  EXPECT_EQ(munmap(before + 2 * kPage, 2 * kBytes - 2 * kPage), 0);
+}
+
 TEST_F(ClientRegisteredMemoryTest, WhatIsNoSuchMemoryIsRefusedAndStaysAsItIs) {
   const Pages pages(3);
   const auto refused = [](const void* p, std::size_t bytes, CUresult error, unsigned flags = 0) {

@@ -14,6 +14,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "ipc/standard_fds.h"
+
 namespace paella::ipc {
 namespace {
 
@@ -54,6 +56,26 @@ class ControlSocketTest : public testing::Test {
   std::string folder_, path_, error_;
   std::vector<ControlSocket> waiting_;
 };
+
+// A program that was started with its standard input closed gets our files under 0 otherwise, and reads or writes them.
+TEST(Descriptors, LieAboveTheStandardOnes) {
+  const int standard_input = dup(STDIN_FILENO);
+  close(STDIN_FILENO);
+  Fd low(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(low.get(), STDIN_FILENO);
+  const Fd high = AboveStandardFds(std::move(low));
+  EXPECT_GT(high.get(), STDERR_FILENO);
+  EXPECT_EQ(fcntl(STDIN_FILENO, F_GETFD), -1);
+  EXPECT_EQ(fcntl(high.get(), F_GETFD), FD_CLOEXEC);
+  const int number = high.get();
+  if (standard_input >= 0) {
+    dup2(standard_input, STDIN_FILENO);
+    close(standard_input);
+  }
+  Fd same(fcntl(number, F_DUPFD_CLOEXEC, 3));
+  const int kept = same.get();
+  EXPECT_EQ(AboveStandardFds(std::move(same)).get(), kept);
+}
 
 TEST_F(ControlSocketTest, ConnectsToAListener) {
   const Fd listener = ListenAt(path_, 0600, error_);
