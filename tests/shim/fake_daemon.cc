@@ -451,8 +451,14 @@ void FakeDaemon::OnCall(std::uint32_t slot, const ipc::LibraryGetKernel& m) {
   Reply(slot, m.name == "missing" ? kNotFound : 0, reply);
 }
 
+void FakeDaemon::HavePrinted(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  printed_ = text;
+}
+
 // In two pieces, as a long text comes.
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::TextTake& m) {
+  const std::lock_guard lock(mutex_);
   ipc::TextTakeReply reply;
   const std::size_t size = m.bring != 0 ? printed_.size() / 2 : printed_.size();
   const auto bytes = std::as_bytes(std::span(printed_).first(size));

@@ -36,7 +36,7 @@ class FakeDaemon {
   void DieAsleep();  // the same of a daemon that waits for its doorbell
   void Fail(int error);
   // Of its kernels, "talker" is the one that prints.
-  void HavePrinted(const std::string& text) { printed_ = text; }  // before the launch
+  void HavePrinted(const std::string& text);
   int texts_taken() const { return texts_taken_; }
   void LeaveLastWords(const std::string& output, const std::string& errors);  // before Fail
   std::vector<ipc::LinkComplete> links();
@@ -202,7 +202,7 @@ class FakeDaemon {
   std::vector<ipc::WaitForSequence> waits_for_sequences_;  // under mutex_
   std::atomic<int> incomplete_answers_{0}, open_memories_{0};
   std::atomic<int> graph_updates_{0};
-  std::string printed_;
+  std::string printed_;  // under mutex_
   std::atomic<int> texts_taken_{0};
   std::vector<ipc::LinkComplete> links_;  // under mutex_
   std::vector<std::byte> linked_;

@@ -71,11 +71,11 @@ TEST(AssertionCapture, KeepsLinesOfAssertionsAndForwardsAll) {
   ASSERT_EQ(pipe(log), 0);
   EXPECT_EQ(InOtherProcess([&log] {
               dup2(log[1], STDERR_FILENO);
-              AssertionCapture capture;
-              if (!capture.Start()) return 1;
+              auto* const capture = new AssertionCapture;  // its thread ends with the process
+              if (!capture->Start()) return 1;
               std::fprintf(stderr, "something else\n%sno end", kAssertion);
-              if (capture.Take() != kAssertion) return 2;
-              return capture.Take().empty() ? 0 : 3;
+              if (capture->Take() != kAssertion) return 2;
+              return capture->Take().empty() ? 0 : 3;
             }),
             0);
   close(log[1]);
