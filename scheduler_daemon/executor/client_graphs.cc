@@ -35,7 +35,7 @@ CUresult ClientGraphs::Handle(const ipc::GraphInstantiate& call, ipc::GraphInsta
     if (const CUresult result = CheckWork(work, objects_); result != CUDA_SUCCESS) return result;
     if (NamesMemory(work)) graph->transfers.push_back(i);
   }
-  if (!TakeRoom(graph->nodes.size())) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (HasMostGraphs() || !TakeRoom(graph->nodes.size())) return CUDA_ERROR_OUT_OF_MEMORY;
   const CUresult result = GraphBuild::Make(driver_, graph->nodes, objects_, graph->build);
   if (result != CUDA_SUCCESS) {
     GiveRoom(graph->nodes.size());
@@ -126,9 +126,14 @@ void ClientGraphs::Adopt(Graph& graph, const std::vector<NodeChange>& changes) {
   }
 }
 
+bool ClientGraphs::HasMostGraphs() {
+  const std::lock_guard lock(mutex_);
+  return graphs_.size() == kMaxGraphs;
+}
+
 bool ClientGraphs::TakeRoom(std::size_t nodes) {
   const std::lock_guard lock(mutex_);
-  if (nodes > kMaxNodes - node_count_ || graphs_.size() == kMaxGraphs) return false;
+  if (nodes > kMaxNodes - node_count_) return false;
   node_count_ += nodes;
   return true;
 }

@@ -68,6 +68,7 @@ class ClientGraphs {
   CUresult Update(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes, bool launch_waits);
   CUresult Rebuild(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes);
   void Adopt(Graph& graph, const std::vector<NodeChange>& changes);
+  bool HasMostGraphs();
   // Counts a build that is about to be made. False: there are too many.
   bool TakeRoom(std::size_t nodes);
   bool WaitForRoom(std::size_t nodes);
