@@ -119,9 +119,9 @@ bool Scheduler::WantsGpu(ClientSession& session) const {
 bool Scheduler::IsShared() const {
   const Tenant* first = nullptr;
   for (const auto& client : clients_) {
-    if (!WantsGpu(*client->session)) continue;
     const Tenant* const tenant = &client->session->tenant();
-    if (first != nullptr && first != tenant) return true;
+    if (tenant == first || !WantsGpu(*client->session)) continue;
+    if (first != nullptr) return true;
     first = tenant;
   }
   return false;
