@@ -36,18 +36,37 @@ bool HoldsMallocHeader(std::uint64_t address, std::uint64_t begin) {
   return begin % kArenaAlignment == 0 && address != begin;
 }
 
-bool IsOf(const MemoryArea& area, const struct stat& file) {
-  return area.shared && area.inode == file.st_ino && area.device == file.st_dev;
-}
-
-bool IsInArena(const Connection& connection, std::uint64_t address) {
-  return address - connection.welcome.arena_base < connection.welcome.arena_bytes;
-}
-
 // The program may have closed the descriptor, and have something else under its number.
 bool ArenaIsThere(const Connection& connection) {
   return ipc::IsSealedMemory(connection.arena_memory.get(), connection.welcome.arena_bytes);
 }
+
+// Where registered memory is now, which the program may have moved: what is mapped of the arena's file outside the
+// arena. Allocates nothing and takes no lock.
+class RegisteredAreas {
+ public:
+  explicit RegisteredAreas(const Connection& connection) : welcome_(connection.welcome) {
+    opened_ = ArenaIsThere(connection) && areas_.opened() && fstat(connection.arena_memory.get(), &file_) == 0;
+  }
+
+  // False: there is no telling.
+  bool opened() const { return opened_; }
+
+  bool Next(MemoryArea& area) {
+    while (areas_.Next(area)) {
+      const bool is_of_file = area.shared && area.inode == file_.st_ino && area.device == file_.st_dev;
+      const bool is_arena = area.begin - welcome_.arena_base < welcome_.arena_bytes;
+      if (is_of_file && !is_arena) return true;
+    }
+    return false;
+  }
+
+ private:
+  const ipc::Welcome& welcome_;
+  MemoryAreas areas_;
+  struct stat file_{};
+  bool opened_;
+};
 
 // What else is in the page is the program's, also what a sanitizer forbids to touch.
 [[gnu::no_sanitize("address", "thread")]] void CopyPage(std::uint64_t address) {
@@ -132,13 +151,11 @@ CUresult RegisteredMemory::Register(std::uint64_t address, std::uint64_t size_by
 }
 
 CUresult RegisteredMemory::MakePrivate(const Pages& pages, std::uint64_t size_bytes) const {
-  struct stat file;
-  MemoryAreas areas;
-  if (!areas.opened() || fstat(client_.connection.arena_memory.get(), &file) != 0) return CUDA_ERROR_OPERATING_SYSTEM;
+  RegisteredAreas areas(client_.connection);
+  if (!areas.opened()) return CUDA_ERROR_OPERATING_SYSTEM;
   const std::uint64_t first = OffsetOf(pages), last = first + size_bytes;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> parts;  // address, bytes
   for (MemoryArea area; areas.Next(area);) {
-    if (!IsOf(area, file) || IsInArena(client_.connection, area.begin)) continue;
     const std::uint64_t from = std::max(first, area.offset);
     const std::uint64_t to = std::min(last, area.offset + (area.end - area.begin));
     if (from < to) parts.emplace_back(area.begin + (from - area.offset), to - from);
@@ -162,12 +179,10 @@ CUresult RegisteredMemory::Unregister(const Allocation& allocation) {
 }
 
 void MakeRegisteredMemoryPrivate(const Connection& connection) {
-  struct stat file;
-  if (!ArenaIsThere(connection) || fstat(connection.arena_memory.get(), &file) != 0) return;
-  MemoryAreas areas;
+  RegisteredAreas areas(connection);
+  if (!areas.opened()) return;
   MemoryArea area;
   while (areas.Next(area)) {
-    if (!IsOf(area, file) || IsInArena(connection, area.begin)) continue;
     // An area that fails stays as it is, shared.
     if (mmap(reinterpret_cast<void*>(area.begin), area.end - area.begin, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, connection.arena_memory.get(),
