@@ -1,5 +1,6 @@
 #include "shim/graph_memory.h"
 
+#include "shim/allocate.h"
 #include "shim/client.h"
 
 namespace paella::shim {
@@ -33,18 +34,14 @@ GraphMemory::~GraphMemory() {
 }
 
 CUresult GraphMemories::Make(std::uint64_t size_bytes, std::shared_ptr<GraphMemory>& memory) {
-  ipc::AllocateDevice message;
-  message.size_bytes = size_bytes;
-  ipc::AllocateDeviceReply reply;
-  if (const CUresult result = client_.submission.Call(message, reply); result != CUDA_SUCCESS) return result;
   Allocation allocation;
-  allocation.base = reply.address;
   allocation.size_bytes = size_bytes;
   allocation.context = current_context;
-  client_.allocations.Add(allocation);
-  memory = std::make_shared<GraphMemory>(client_, reply.address, size_bytes);
+  const CUresult result = MakeAllocation(client_.submission, client_.allocations, allocation);
+  if (result != CUDA_SUCCESS) return result;
+  memory = std::make_shared<GraphMemory>(client_, allocation.base, size_bytes);
   const std::lock_guard lock(mutex_);
-  all_.emplace(reply.address, memory.get());
+  all_.emplace(allocation.base, memory.get());
   return CUDA_SUCCESS;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "shim/allocate.h"
+
 namespace paella::shim {
 namespace {
 
@@ -25,16 +27,12 @@ CUresult PinnedBlocks::Take(std::uint64_t size_bytes, PinnedBlock& block) {
       return CUDA_SUCCESS;
     }
   }
-  ipc::AllocateHost message;
-  message.size_bytes = size;
-  ipc::AllocateHostReply reply;
-  if (const CUresult result = submission_.Call(message, reply); result != CUDA_SUCCESS) return result;
-  Allocation allocation;
-  allocation.base = reply.address;
+  Allocation allocation;  // of no context: it stays
   allocation.size_bytes = size;
   allocation.kind = MemoryKind::kHost;
-  allocations_.Add(allocation);  // of no context: it stays
-  block = {reply.address, size};
+  const CUresult result = MakeAllocation(submission_, allocations_, allocation);
+  if (result != CUDA_SUCCESS) return result;
+  block = {allocation.base, size};
   return CUDA_SUCCESS;
 }
 

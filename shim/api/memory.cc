@@ -1,5 +1,6 @@
 // Allocating and freeing.
 #include "driver_api.h"
+#include "shim/allocate.h"
 #include "shim/client.h"
 #include "shim/graph_work.h"
 #include "shim/tear_down.h"
@@ -12,18 +13,13 @@ namespace {
 constexpr std::size_t kPitchAlignmentBytes = 512;  // the driver's on every GPU since Pascal
 
 CUresult AllocateDevice(Client& client, CUdeviceptr* address, std::size_t size_bytes, MemoryPool* pool = nullptr) {
-  ipc::AllocateDevice message;
-  message.size_bytes = size_bytes;
-  ipc::AllocateDeviceReply reply;
-  if (const CUresult result = client.submission.Call(message, reply); result != CUDA_SUCCESS) return result;
   Allocation allocation;
-  allocation.base = reply.address;
   allocation.size_bytes = size_bytes;
   allocation.pool = pool;
   allocation.context = current_context;
-  client.allocations.Add(allocation);
-  *address = reply.address;
-  return CUDA_SUCCESS;
+  const CUresult result = MakeAllocation(client.submission, client.allocations, allocation);
+  if (result == CUDA_SUCCESS) *address = allocation.base;
+  return result;
 }
 
 CUresult AllocateOutOfOrder(Client& client, CUdeviceptr* address, std::size_t size_bytes) {
@@ -41,19 +37,14 @@ CUresult AllocateFrom(Client& client, MemoryPool& pool, CUdeviceptr* address, st
 
 CUresult AllocateHost(Client& client, std::uint64_t& address, std::size_t size_bytes, MemoryKind kind, unsigned flags) {
   if (const CUresult result = client.captures.CheckUnsafe(); result != CUDA_SUCCESS) return result;
-  ipc::AllocateHost message;
-  message.size_bytes = size_bytes;
-  ipc::AllocateHostReply reply;
-  if (const CUresult result = client.submission.Call(message, reply); result != CUDA_SUCCESS) return result;
   Allocation allocation;
-  allocation.base = reply.address;
   allocation.size_bytes = size_bytes;
   allocation.kind = kind;
   allocation.host_flags = flags;
   allocation.context = current_context;
-  client.allocations.Add(allocation);
-  address = reply.address;
-  return CUDA_SUCCESS;
+  const CUresult result = MakeAllocation(client.submission, client.allocations, allocation);
+  if (result == CUDA_SUCCESS) address = allocation.base;
+  return result;
 }
 
 CUresult AllocateHostFor(void** pp, std::size_t size_bytes, unsigned flags) {
