@@ -4,9 +4,9 @@ import json
 from report import CheckFailed, expect, expect_equal
 
 
-def run_both(machine, arguments, timeout_s=180):
+def run_both(machine, arguments):
     """The program's native run and its run through Paella; both have ended with exit status 0."""
-    runs = machine.native(arguments, timeout_s), machine.paella(arguments, timeout_s)
+    runs = machine.native(arguments), machine.paella(arguments)
     for place, run in zip(("natively", "through Paella"), runs):
         expect(run.returncode == 0, f"{place}: {run.describe()}")
     return runs
@@ -19,13 +19,13 @@ def last_json_line(run):
     raise CheckFailed("no JSON in the output of " + run.describe())
 
 
-def compare_documents(report, machine, name, arguments, timeout_s=180):
+def compare_documents(report, machine, name, arguments):
     """A program of tests/gpu/programs: twice natively, once through Paella. One check for each of its results."""
     with report.check(f"{name}: runs"):
-        natives = [machine.native(arguments, timeout_s) for _ in range(2)]
+        natives = [machine.native(arguments) for _ in range(2)]
         for native in natives:
             expect(native.returncode == 0, "natively: " + native.describe())
-        run = machine.paella(arguments, timeout_s)
+        run = machine.paella(arguments)
         expect(run.returncode == 0, "through Paella: " + run.describe())
         first, second, paella = (last_json_line(each) for each in (*natives, run))
         report.measure(name, {"native": first["timings_ms"], "paella": paella["timings_ms"],
