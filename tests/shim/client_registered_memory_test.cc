@@ -1,7 +1,9 @@
 // cuMemHostRegister: memory that the program has becomes the GPU's too, where it is and as it is.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "client_fixture.h"
+#include "shim/client.h"
 #include "shim/page_exchange.h"
 
 namespace paella {
@@ -286,6 +289,25 @@ TEST_F(ClientRegisteredMemoryTest, MemoryThatWasUnmappedBeforeItWasUnregistered)
   EXPECT_EQ(pages.data()[0], 42);
   EXPECT_EQ(pages.data()[1], 0);
   EXPECT_EQ(daemon_.live_allocations(), before);
+}
+
+// Pages that cannot be found must not be given back: the daemon would hand them to others.
+TEST_F(ClientRegisteredMemoryTest, StaysRegisteredWhileAnotherFileHasTheArenasDescriptor) {
+  const std::size_t before = daemon_.live_allocations();
+  const Pages pages(2);
+  ASSERT_EQ(cuMemHostRegister_v2(pages.data(), pages.size(), 0), CUDA_SUCCESS);
+  const int arena = shim::ready_client.load()->connection.arena_memory.get();
+  const int kept = dup(arena), other = open("/dev/null", O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(dup2(other, arena), arena);
+  EXPECT_EQ(cuMemHostUnregister(pages.data()), CUDA_ERROR_OPERATING_SYSTEM);
+  ASSERT_EQ(dup2(kept, arena), arena);
+  close(kept);
+  close(other);
+  WriteByGpu(pages.address(), 0x11, 8);
+  EXPECT_EQ(pages.data()[7], 0x11);
+  EXPECT_EQ(cuMemHostUnregister(pages.data()), CUDA_SUCCESS);
+  EXPECT_EQ(daemon_.live_allocations(), before);
+  EXPECT_TRUE(pages.HoldsWhatItHeld(8));
 }
 
 TEST_F(ClientRegisteredMemoryTest, GoesWithItsContext) {
