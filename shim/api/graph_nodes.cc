@@ -160,36 +160,35 @@ CUresult Get(CUgraphNode handle, const void* out, Give give) {
   return CUDA_SUCCESS;
 }
 
-// The parameters of any kind of node in the one structure of cuGraphAddNode.
-template <typename KernelOp, typename CopyOp, typename FillOp, typename HostOp, typename RecordOp, typename WaitOp>
-CUresult ByType(const CUgraphNodeParams& p, KernelOp kernel, CopyOp copy, FillOp fill, HostOp host, RecordOp record,
-                WaitOp wait) {
+// The parameters of any kind of node in the one structure of cuGraphAddNode: `op(kind, read)`.
+template <typename Op>
+CUresult ByType(const CUgraphNodeParams& p, Op op) {
   switch (p.type) {
     case CU_GRAPH_NODE_TYPE_KERNEL: {
       CUDA_KERNEL_NODE_PARAMS parameters;
       static_assert(sizeof parameters == sizeof p.kernel, "the same structure under a newer name");
       std::memcpy(&parameters, &p.kernel, sizeof parameters);
-      return kernel(ReadKernel(&parameters));
+      return op(KernelWork{}, ReadKernel(&parameters));
     }
-    case CU_GRAPH_NODE_TYPE_MEMCPY: return copy(ReadCopy(&p.memcpy.copyParams));
+    case CU_GRAPH_NODE_TYPE_MEMCPY: return op(CopyWork{}, ReadCopy(&p.memcpy.copyParams));
     case CU_GRAPH_NODE_TYPE_MEMSET: {
       const CUDA_MEMSET_NODE_PARAMS parameters{p.memset.dst,         p.memset.pitch, p.memset.value,
                                                p.memset.elementSize, p.memset.width, p.memset.height};
-      return fill(ReadFill(&parameters));
+      return op(FillWork{}, ReadFill(&parameters));
     }
     case CU_GRAPH_NODE_TYPE_HOST: {
       const CUDA_HOST_NODE_PARAMS parameters{p.host.fn, p.host.userData};
-      return host(ReadHost(&parameters));
+      return op(HostWork{}, ReadHost(&parameters));
     }
-    case CU_GRAPH_NODE_TYPE_EVENT_RECORD: return record(ReadEvent<EventRecordWork>(p.eventRecord.event));
-    case CU_GRAPH_NODE_TYPE_WAIT_EVENT: return wait(ReadEvent<EventWaitWork>(p.eventWait.event));
+    case CU_GRAPH_NODE_TYPE_EVENT_RECORD:
+      return op(EventRecordWork{}, ReadEvent<EventRecordWork>(p.eventRecord.event));
+    case CU_GRAPH_NODE_TYPE_WAIT_EVENT: return op(EventWaitWork{}, ReadEvent<EventWaitWork>(p.eventWait.event));
     default: return UnsupportedForm("a graph node of a kind that is not there");
   }
 }
 
 CUresult AddAny(const Position& position, CUgraphNodeParams* p) {
   if (p == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const auto add = [&]<typename Kind>(Kind, auto read) { return Add<Kind>(position, read); };
   if (p->type == CU_GRAPH_NODE_TYPE_EMPTY) {
     return Add<EmptyWork>(position, [](Client&, EmptyWork&) { return CUDA_SUCCESS; });
   }
@@ -208,10 +207,7 @@ CUresult AddAny(const Position& position, CUgraphNodeParams* p) {
     if (result != CUDA_SUCCESS) return result;
     return paella_cuGraphChildGraphNodeGetGraph(*position.out, &p->graph.graph);
   }
-  return ByType(
-      *p, [&](auto read) { return add(KernelWork{}, read); }, [&](auto read) { return add(CopyWork{}, read); },
-      [&](auto read) { return add(FillWork{}, read); }, [&](auto read) { return add(HostWork{}, read); },
-      [&](auto read) { return add(EventRecordWork{}, read); }, [&](auto read) { return add(EventWaitWork{}, read); });
+  return ByType(*p, [&]<typename Kind>(Kind, auto read) { return Add<Kind>(position, read); });
 }
 
 bool IsAttributeOfNodes(CUlaunchAttributeID id) {
@@ -379,12 +375,7 @@ CUresult paella_cuGraphMemFreeNodeGetParams(CUgraphNode hNode, CUdeviceptr* dptr
 
 CUresult paella_cuGraphNodeSetParams(CUgraphNode hNode, CUgraphNodeParams* nodeParams) {
   if (nodeParams == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  return ByType(
-      *nodeParams, [&](auto read) { return Set<KernelWork>(hNode, read); },
-      [&](auto read) { return Set<CopyWork>(hNode, read); }, [&](auto read) { return Set<FillWork>(hNode, read); },
-      [&](auto read) { return Set<HostWork>(hNode, read); },
-      [&](auto read) { return Set<EventRecordWork>(hNode, read); },
-      [&](auto read) { return Set<EventWaitWork>(hNode, read); });
+  return ByType(*nodeParams, [&]<typename Kind>(Kind, auto read) { return Set<Kind>(hNode, read); });
 }
 
 CUresult paella_cuGraphKernelNodeSetAttribute(CUgraphNode hNode, CUkernelNodeAttrID attr,
@@ -465,13 +456,8 @@ CUresult paella_cuGraphExecNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNo
   if (nodeParams->type == CU_GRAPH_NODE_TYPE_GRAPH) {
     return paella_cuGraphExecChildGraphNodeSetParams(hGraphExec, hNode, nodeParams->graph.graph);
   }
-  return ByType(
-      *nodeParams, [&](auto read) { return SetInExec<KernelWork>(hGraphExec, hNode, read); },
-      [&](auto read) { return SetInExec<CopyWork>(hGraphExec, hNode, read); },
-      [&](auto read) { return SetInExec<FillWork>(hGraphExec, hNode, read); },
-      [&](auto read) { return SetInExec<HostWork>(hGraphExec, hNode, read); },
-      [&](auto read) { return SetInExec<EventRecordWork>(hGraphExec, hNode, read); },
-      [&](auto read) { return SetInExec<EventWaitWork>(hGraphExec, hNode, read); });
+  return ByType(*nodeParams,
+                [&]<typename Kind>(Kind, auto read) { return SetInExec<Kind>(hGraphExec, hNode, read); });
 }
 
 CUresult paella_cuGraphExecChildGraphNodeSetParams(CUgraphExec hGraphExec, CUgraphNode hNode, CUgraph childGraph) {
