@@ -63,8 +63,7 @@ class Planner {
  private:
   CUresult AddNode(const GraphNode& node, const Numbers& after, Numbers& ends);
   CUresult AddCopy(const GraphNode& node, const StridedCopy& box, const Numbers& after, Numbers& ends);
-  CUresult AddThroughBlock(const GraphNode& node, const StridedCopy& box, bool to_gpu, const Numbers& after,
-                           Numbers& ends);
+  CUresult AddThroughBlock(const StridedCopy& box, bool to_gpu, const Numbers& after, Numbers& ends);
   Item& NewItem(const GraphNode* node, const Numbers& after, Numbers& ends);
 
   Client& client_;
@@ -142,15 +141,14 @@ CUresult Planner::AddCopy(const GraphNode& node, const StridedCopy& box, const N
     case Route::kInHost:
       NewItem(nullptr, after, ends).action = GraphAction{nullptr, std::make_shared<HostMove>(HostMove{box})};
       return CUDA_SUCCESS;
-    case Route::kFromPageable: return AddThroughBlock(node, box, true, after, ends);
-    case Route::kToPageable: return AddThroughBlock(node, box, false, after, ends);
+    case Route::kFromPageable: return AddThroughBlock(box, true, after, ends);
+    case Route::kToPageable: return AddThroughBlock(box, false, after, ends);
   }
   return CUDA_ERROR_UNKNOWN;
 }
 
 // The bytes lie row by row in a pinned block of their own.
-CUresult Planner::AddThroughBlock(const GraphNode&, const StridedCopy& box, bool to_gpu, const Numbers& after,
-                                  Numbers& ends) {
+CUresult Planner::AddThroughBlock(const StridedCopy& box, bool to_gpu, const Numbers& after, Numbers& ends) {
   PinnedBlock block;
   const std::uint64_t bytes = box.width_bytes * box.height_rows * box.depth_slices;
   if (const CUresult result = client_.pinned_blocks.Take(bytes, block); result != CUDA_SUCCESS) return result;
