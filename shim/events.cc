@@ -41,6 +41,11 @@ CUevent Events::Insert(Event* event) {
   return handle;
 }
 
+void Events::PutBack(Event* event) {
+  const std::lock_guard lock(mutex_);
+  spare_.push_back(event);
+}
+
 CUevent Events::Create(unsigned flags) { return Insert(Take(flags)); }
 
 CUresult Events::CreateShared(unsigned flags, CUevent& handle) {
@@ -50,8 +55,7 @@ CUresult Events::CreateShared(unsigned flags, CUevent& handle) {
   ipc::SharedEventCreateReply reply;
   const CUresult result = submission_.Call(message, reply);
   if (result != CUDA_SUCCESS) {
-    const std::lock_guard lock(mutex_);
-    spare_.push_back(event);
+    PutBack(event);
     return result;
   }
   event->token_high = reply.token_high;
@@ -66,8 +70,7 @@ CUresult Events::Open(ipc::SharedEventOpen& message, CUevent& handle) {
   ipc::SharedEventOpenReply reply;
   const CUresult result = submission_.Call(message, reply);
   if (result != CUDA_SUCCESS) {
-    const std::lock_guard lock(mutex_);
-    spare_.push_back(event);
+    PutBack(event);
     return result;
   }
   event->opened = true;
@@ -84,8 +87,7 @@ CUresult Events::Destroy(CUevent handle) {
     message.event = event->number;
     result = submission_.Post(message);
   }
-  const std::lock_guard lock(mutex_);
-  spare_.push_back(event);
+  PutBack(event);
   return result;
 }
 
@@ -146,14 +148,8 @@ CUresult Events::Synchronize(const Event& event, ipc::WaitStyle style) {
 CUresult Events::MakeWait(const Stream& stream, const Event& event) {
   if (event.IsShared()) return WaitShared(submission_, event, stream);
   const std::uint64_t point = event.point.load(std::memory_order_acquire);
-  if (StreamOf(point) == stream.number || submission_.IsComplete(StreamOf(point), SequenceOf(point))) {
-    return submission_.Failure();
-  }
-  ipc::WaitForSequence message;
-  message.stream = stream.number;
-  message.other_stream = StreamOf(point);
-  message.other_sequence = SequenceOf(point);
-  return submission_.PostCommand(message);
+  if (StreamOf(point) == stream.number) return submission_.Failure();
+  return submission_.PostWait(stream.number, StreamOf(point), SequenceOf(point));
 }
 
 CUresult Events::ElapsedTime(const Event& start, const Event& end, float& milliseconds) {

@@ -47,6 +47,7 @@ class Events {
 
  private:
   Event* Take(unsigned flags);
+  void PutBack(Event* event);
   CUevent Insert(Event* event);
   bool IsComplete(const Event& event) const;
   CUresult PostMarker(const Stream& stream, std::uint64_t& sequence);

@@ -252,14 +252,8 @@ CUresult GraphExecs::Prepare(GraphExec& exec) {
 }
 
 CUresult GraphExecs::WaitForLastLaunch(const GraphExec& exec, const Stream& stream) {
-  if (exec.last_stream == stream.number || client_.submission.IsComplete(exec.last_stream, exec.last_sequence)) {
-    return CUDA_SUCCESS;
-  }
-  ipc::WaitForSequence message;
-  message.stream = stream.number;
-  message.other_stream = exec.last_stream;
-  message.other_sequence = exec.last_sequence;
-  return client_.submission.PostCommand(message);
+  if (exec.last_stream == stream.number) return CUDA_SUCCESS;
+  return client_.submission.PostWait(stream.number, exec.last_stream, exec.last_sequence);
 }
 
 CUresult GraphExecs::PostStages(GraphExec& exec, Stream& stream) {

@@ -9,13 +9,7 @@ namespace {
 // Behind the last launch, on the stream that exists for ever: the launch's own may be destroyed.
 void GiveBackInOrder(Client& client, std::uint64_t address, std::uint32_t stream, std::uint64_t sequence) {
   if (!client.allocations.Remove(address)) return;
-  if (stream != kLegacyStream && !client.submission.IsComplete(stream, sequence)) {
-    ipc::WaitForSequence wait;
-    wait.stream = kLegacyStream;
-    wait.other_stream = stream;
-    wait.other_sequence = sequence;
-    if (client.submission.PostCommand(wait) != CUDA_SUCCESS) return;
-  }
+  if (stream != kLegacyStream && client.submission.PostWait(kLegacyStream, stream, sequence) != CUDA_SUCCESS) return;
   ipc::FreeInOrder message;
   message.stream = kLegacyStream;
   message.address = address;

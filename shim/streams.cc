@@ -90,7 +90,7 @@ CUresult Streams::Create(unsigned flags, int priority, Context* context, CUstrea
   stream->hints = {};
   if (const CUresult posted = submission_.Post(message); posted != CUDA_SUCCESS) return posted;
   if (const Stream* const gate = gate_.load(std::memory_order_acquire)) {
-    const CUresult posted = WaitForStream(stream->number, gate->number, submission_.Posted(gate->number));
+    const CUresult posted = submission_.PostWait(stream->number, gate->number, submission_.Posted(gate->number));
     if (posted != CUDA_SUCCESS) return posted;
   }
   handle = reinterpret_cast<CUstream>(stream);
@@ -117,15 +117,6 @@ void Streams::DestroyAllOf(const Context& context) {
   }
 }
 
-CUresult Streams::WaitForStream(std::uint32_t number, std::uint32_t other, std::uint64_t sequence) {
-  if (submission_.IsComplete(other, sequence)) return CUDA_SUCCESS;
-  ipc::WaitForSequence message;
-  message.stream = number;
-  message.other_stream = other;
-  message.other_sequence = sequence;
-  return submission_.PostCommand(message);
-}
-
 // With own_mutex_. Never destroyed.
 CUresult Streams::OwnStream(std::atomic<Stream*>& own, Stream*& stream) {
   stream = own.load(std::memory_order_relaxed);
@@ -143,7 +134,7 @@ CUresult Streams::StreamBehindAll(Stream*& stream) {
   const std::uint32_t used = numbers_used_.load(std::memory_order_acquire);
   for (std::uint32_t number = 0; number < used; ++number) {
     if (number == stream->number) continue;
-    const CUresult posted = WaitForStream(stream->number, number, submission_.Posted(number));
+    const CUresult posted = submission_.PostWait(stream->number, number, submission_.Posted(number));
     if (posted != CUDA_SUCCESS) return posted;
   }
   return CUDA_SUCCESS;
@@ -159,10 +150,10 @@ CUresult Streams::HoldAllBehindGate() {
   const Stream* const gate = gate_.load(std::memory_order_relaxed);
   const Stream* const behind_all = behind_all_.load(std::memory_order_relaxed);
   const std::uint64_t held = submission_.Posted(gate->number);
-  CUresult result = WaitForStream(kLegacyStream, gate->number, held);
+  CUresult result = submission_.PostWait(kLegacyStream, gate->number, held);
   for (const Stream* stream : by_handle_.All()) {
     if (result != CUDA_SUCCESS) return result;
-    if (stream != gate && stream != behind_all) result = WaitForStream(stream->number, gate->number, held);
+    if (stream != gate && stream != behind_all) result = submission_.PostWait(stream->number, gate->number, held);
   }
   return result;
 }

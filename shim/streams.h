@@ -84,7 +84,6 @@ class Streams {
   bool LegacyIsDone() const;
   CUresult SetPriority(Stream& stream, int priority);
   CUresult OwnStream(std::atomic<Stream*>& own, Stream*& stream);
-  CUresult WaitForStream(std::uint32_t number, std::uint32_t other, std::uint64_t sequence);
   bool TakeNumber(std::uint32_t& number);
   Stream* FindDefault(CUstream handle);
   Stream* PerThreadStream() noexcept;

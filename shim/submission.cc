@@ -50,6 +50,15 @@ void Submission::LookForDaemonNowAndThen(std::int64_t now_ms) {
   if (last_look_ms_.compare_exchange_strong(last, now_ms, std::memory_order_relaxed)) DaemonIsAlive();
 }
 
+CUresult Submission::PostWait(std::uint32_t stream, std::uint32_t other_stream, std::uint64_t other_sequence) {
+  if (IsComplete(other_stream, other_sequence)) return Failure();
+  ipc::WaitForSequence message;
+  message.stream = stream;
+  message.other_stream = other_stream;
+  message.other_sequence = other_sequence;
+  return PostCommand(message);
+}
+
 CUresult Submission::NotReadyAfterALook() {
   // Asked again within one step of the clock: a tight loop. One who asks now and then looks every time.
   static thread_local constinit std::int64_t asked_before_ms = 0;

@@ -73,6 +73,9 @@ class Submission {
     });
   }
 
+  // What a stream is given from now on comes after another stream's command; nothing is posted if that is complete.
+  CUresult PostWait(std::uint32_t stream, std::uint32_t other_stream, std::uint64_t other_sequence);
+
   // The sequence of a stream's last command.
   std::uint64_t Posted(std::uint32_t stream) const { return posted_[stream].load(std::memory_order_acquire); }
   bool IsComplete(std::uint32_t stream, std::uint64_t sequence) const {
