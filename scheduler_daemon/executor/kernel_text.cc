@@ -17,6 +17,7 @@ namespace {
 // Most images do not, and are large: to look for two words takes a small part of the time that it takes to read them.
 bool NamesAnyOf(std::span<const std::byte> code) {
   constexpr std::string_view kFunctions[] = {"vprintf", "__assertfail"};
+  if (code.empty()) return false;  // memmem takes no null pointer, not even to nothing
   return std::ranges::any_of(kFunctions, [code](std::string_view name) {
     return memmem(code.data(), code.size(), name.data(), name.size()) != nullptr;
   });

@@ -46,6 +46,13 @@ TEST_P(ImageText, MayBeAnything) {
 
 INSTANTIATE_TEST_SUITE_P(All, ImageText, EveryForm(), FormName);
 
+// UndefinedBehaviorSanitizer sees null pointers where none may be.
+TEST(ImageTextTest, OfNoBytesCallsNothing) {
+  const KernelText text = FindKernelText({}, kHopper);
+  EXPECT_FALSE(text.prints.contains("Any"));
+  EXPECT_FALSE(text.asserts.contains("Any"));
+}
+
 // Machine code names who calls what, kernel by kernel; a kernel beside one that prints may go as it likes.
 TEST(MachineCode, IsToldApartByKernels) {
   const KernelText text = FindKernelText(Image("prints.cubin"), kHopper);
