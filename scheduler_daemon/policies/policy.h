@@ -1,7 +1,8 @@
-// The seam between the scheduler and a policy: pure decision code over values.
+// The executor's present view of a policy: of the ready heads that it lists, which goes next.
 //
-// The mechanism (executor/scheduler.h) owns queues, limits and order; a policy only names which of the streams that are
-// ready goes next. No clock, no threads, no CUDA: time is an argument, so the same code runs in a simulator.
+// Both policies that it offers are those of operations.h behind a host of their own (policy_host.h), which is told of what
+// changed in the list since the last question. The executor knows no durations and no jobs here, so only policies that
+// need neither are offered. No clock, no threads, no CUDA: time is an argument.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_POLICY_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_POLICY_H_
 

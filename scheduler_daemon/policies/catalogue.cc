@@ -1,0 +1,84 @@
+#include "scheduler_daemon/policies/catalogue.h"
+
+#include <algorithm>
+#include <array>
+
+#include "scheduler_daemon/policies/edf.h"
+#include "scheduler_daemon/policies/fifo.h"
+#include "scheduler_daemon/policies/job_fifo.h"
+#include "scheduler_daemon/policies/paella.h"
+#include "scheduler_daemon/policies/priority.h"
+#include "scheduler_daemon/policies/round_robin.h"
+#include "scheduler_daemon/policies/sjf.h"
+#include "scheduler_daemon/policies/srpt.h"
+#include "scheduler_daemon/policies/wfq.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr double kHourMs = 3'600'000;
+
+constexpr SettingDescription StarvationMs(double initial) {
+  return {"starvation_ms", initial, 0, kHourMs, "a command ready for longer goes first; 0: no bound"};
+}
+constexpr SettingDescription kDebtKeptMs{"debt_kept_ms", 1'000, 0, kHourMs,
+                                         "for how long a tenant without work keeps its debt"};
+
+// Where the order itself starves nobody the bound is long: under overload all commands wait for longer than a short one,
+// and the order would become that of arrival.
+constexpr std::array kFair{StarvationMs(1'000)};
+constexpr std::array kBounded{StarvationMs(100)};
+constexpr std::array kUnbounded{StarvationMs(0)};
+constexpr std::array kWfq{StarvationMs(1'000), kDebtKeptMs};
+constexpr std::array kPaella{
+    StarvationMs(1'000), kDebtKeptMs,
+    SettingDescription{"threshold_ms", 10, 0, kHourMs, "a tenant owed more goes first; 0: always the one owed most"}};
+
+template <typename Policy>
+std::unique_ptr<PolicyOperations> Make(const SettingValues& values) {
+  return std::make_unique<Policy>(values.NanosecondsOrNever("starvation_ms"));
+}
+
+std::unique_ptr<PolicyOperations> MakeWfq(const SettingValues& values) {
+  return std::make_unique<WfqPolicy>(values.NanosecondsOrNever("starvation_ms"), values.Nanoseconds("debt_kept_ms"));
+}
+
+std::unique_ptr<PolicyOperations> MakePaella(const SettingValues& values) {
+  return std::make_unique<PaellaPolicy>(PaellaPolicy::Settings{.starvation_bound_ns = values.NanosecondsOrNever("starvation_ms"),
+                                                               .debt_kept_ns = values.Nanoseconds("debt_kept_ms"),
+                                                               .threshold_ns = values.Nanoseconds("threshold_ms")});
+}
+
+constexpr std::array kCatalogue{
+    PolicyDescription{"fifo", "in the order of arrival", kFair, Make<FifoPolicy>},
+    PolicyDescription{"job-fifo", "job by job, in the order of their beginning", kFair, Make<JobFifoPolicy>},
+    PolicyDescription{"round-robin", "a command of each tenant in turn", kFair, Make<RoundRobinPolicy>},
+    PolicyDescription{"sjf", "the shortest command", kBounded, Make<SjfPolicy>},
+    PolicyDescription{"srpt", "the job with the shortest remaining time", kUnbounded, Make<SrptPolicy>},
+    PolicyDescription{"paella", "srpt, until a tenant is owed too much", kPaella, MakePaella},
+    PolicyDescription{"priority", "latency before normal before best-effort", kUnbounded, Make<PriorityPolicy>},
+    PolicyDescription{"edf", "the job with the earliest deadline", kBounded, Make<EdfPolicy>},
+    PolicyDescription{"wfq", "the tenant that is owed most GPU time", kWfq, MakeWfq},
+};
+
+}  // namespace
+
+std::span<const PolicyDescription> PolicyCatalogue() { return kCatalogue; }
+
+std::unique_ptr<PolicyOperations> MakePolicyOperations(std::string_view name, std::span<const std::string> assignments,
+                                                       std::string& error) {
+  const auto found = std::ranges::find(kCatalogue, name, &PolicyDescription::name);
+  if (found == kCatalogue.end()) {
+    error = "no policy '" + std::string(name) + "'; there are ";
+    for (const PolicyDescription& policy : kCatalogue) {
+      if (&policy != kCatalogue.data()) error += ", ";
+      error += policy.name;
+    }
+    return nullptr;
+  }
+  SettingValues values(found->settings);
+  if (!values.Assign(assignments, error)) return nullptr;
+  return found->make(values);
+}
+
+}  // namespace paella::scheduler_daemon
