@@ -1,0 +1,129 @@
+// What goes into the simulator and comes out of it: traces, arrivals, tables.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "scheduler_daemon/policies/catalogue.h"
+#include "scheduler_daemon/simulator/report.h"
+#include "scheduler_daemon/simulator/synthetic.h"
+#include "scheduler_daemon/simulator/trace.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr const char* kTrace =
+    R"({"tenant": "alice", "class": "latency", "weight": 2.5, "deadline_ms": 20}
+{"tenant": "bob"}
+
+{"model": "small", "kernels": [{"shape": 7, "blocks": 4, "threads": 256, "block_ns": 9000}, {"threads": 32, "block_ns": 1000}]}
+{"client": 11, "tenant": "bob"}
+{"client": 12, "tenant": "alice"}
+{"at_ns": 1000, "client": 12, "model": "small"}
+{"at_ns": 0, "client": 11, "model": "small"}
+)";
+
+std::string TraceError(const std::string& text) {
+  std::istringstream lines(text);
+  Workload workload;
+  std::string error;
+  EXPECT_FALSE(ReadTrace(lines, {}, workload, error)) << text;
+  EXPECT_TRUE(workload.tenants.empty()) << "changed although refused";
+  return error;
+}
+
+SimulationResult Simulate(const Workload& workload, const char* policy, std::uint32_t in_flight = 16) {
+  std::string error;
+  return Simulation(workload, MakePolicyOperations(policy, {}, error), {.in_flight = in_flight}).Run();
+}
+
+TEST(TraceTest, IsReplayed) {
+  std::istringstream lines(kTrace);
+  Workload workload;
+  std::string error;
+  ASSERT_TRUE(ReadTrace(lines, {}, workload, error)) << error;
+  EXPECT_EQ(workload.tenants[0].info.tenant_class, TenantClass::kLatency);
+  EXPECT_EQ(workload.tenants[0].info.weight, 2.5);
+  EXPECT_EQ(workload.tenants[0].info.deadline_ns, 20'000'000u);
+  const SimulationResult result = Simulate(workload, "fifo");
+  EXPECT_EQ(result.commands, 4u);
+  EXPECT_EQ(result.tenants[0].latencies_ns, std::vector<std::uint64_t>{10'000});
+  EXPECT_EQ(result.lasted_ns, 11'000u);
+}
+
+TEST(TraceTest, NonsenseIsRefusedWithTheLine) {
+  const std::string good(kTrace);
+  EXPECT_TRUE(TraceError(good + "{").starts_with("line 9: "));
+  EXPECT_EQ(TraceError("7"), "line 1: not a JSON object");
+  EXPECT_EQ(TraceError("{}"), "line 1: neither a tenant, a model, a client nor a job");
+  EXPECT_EQ(TraceError(R"({"tenant": "a", "weight": -1})"), "line 1: weight: expected a number from 0.001 to 1000, got '-1'");
+  EXPECT_EQ(TraceError(R"({"tenant": "a", "deadline_ms": 0})"),
+            "line 1: deadline_ms: expected a number from 0.001 to 3600000, got '0'");
+  EXPECT_EQ(TraceError(R"({"client": 1, "tenant": "a"})"), "line 1: no such tenant before this line");
+  EXPECT_EQ(TraceError(good + R"({"at_ns": 1, "client": 99, "model": "small"})"), "line 9: no such client before this line");
+  EXPECT_EQ(TraceError(good + R"({"at_ns": 999, "client": 12, "model": "small"})"), "line 9: before its client's last job");
+  EXPECT_EQ(TraceError(good + R"({"at_ns": -1, "client": 11, "model": "small"})"),
+            "line 9: at_ns: expected a whole number from 0 to 1000000000000000");
+  EXPECT_EQ(TraceError(R"({"model": "m", "kernels": [{"threads": 4096, "block_ns": 1}]})"),
+            "line 1: threads: expected a whole number from 1 to 2048");
+  EXPECT_EQ(TraceError(R"({"model": "m", "kernels": [{"threads": 32, "block_ns": 1, "color": 1}]})"),
+            "line 1: 'color' is not known here");
+  EXPECT_FALSE(TraceError(R"({"model": "m", "kernels": [{"threads": 32}]})").empty());
+}
+
+TEST(ArrivalsTest, HaveTheirRateAndComeFromTheSeed) {
+  for (const ArrivalKind kind : {ArrivalKind::kPoisson, ArrivalKind::kLognormal, ArrivalKind::kBursty}) {
+    RandomNumbers random(5), same(5), other(6);
+    const auto arrivals = Arrivals(kind, 1'000, 1, 100'000'000'000, random);
+    EXPECT_NEAR(static_cast<double>(arrivals.size()), 100'000, 3'000);
+    EXPECT_TRUE(std::is_sorted(arrivals.begin(), arrivals.end()));
+    EXPECT_EQ(arrivals, Arrivals(kind, 1'000, 1, 100'000'000'000, same));
+    EXPECT_NE(arrivals, Arrivals(kind, 1'000, 1, 100'000'000'000, other));
+  }
+}
+
+TEST(SimulationTest, SrptBringsTheMeanDownAndPredictionsBecomeGood) {
+  const Workload workload = MakeSyntheticWorkload({.load = 1.5, .arrivals = ArrivalKind::kBursty, .end_ns = 300'000'000});
+  const auto mean = [](const SimulationResult& result) {
+    double sum = 0, jobs = 0;
+    for (const TenantResult& tenant : result.tenants) {
+      for (const std::uint64_t latency : tenant.latencies_ns) sum += static_cast<double>(latency), ++jobs;
+    }
+    return sum / jobs;
+  };
+  EXPECT_LT(mean(Simulate(workload, "srpt", 1)), 0.8 * mean(Simulate(workload, "fifo", 1)));
+  std::string error;
+  Simulation simulation(workload, MakePolicyOperations("srpt", {}, error), {.in_flight = 1});
+  simulation.Run();
+  EXPECT_GT(simulation.knowledge().kernel_accuracy.WithinFactor(1.2), 0.9);
+  EXPECT_GT(simulation.knowledge().job_accuracy.WithinFactor(1.2), 0.9);
+}
+
+TEST(SimulationTest, PriorityKeepsALatencyTenantFromABusyNeighbour) {
+  Workload workload;
+  workload.models = {Model(20, {.shape = 1, .blocks = 33, .block_ns = 10'000}),
+                     Model(500, {.shape = 2, .blocks = 2'640, .threads = 1'024, .block_ns = 50'000})};
+  workload.tenants = {{"latency", {.tenant_class = TenantClass::kLatency}},
+                      {"neighbour", {.tenant_class = TenantClass::kBestEffort}}};
+  workload.clients = {{0, {}}, {1, {{0, 1}}}, {1, {{0, 1}}}, {1, {{0, 1}}}};
+  for (std::uint64_t i = 0; i < 50; ++i) workload.clients[0].jobs.push_back({i * 2'000'000, 0});
+  const auto p50 = [&](const char* policy) { return Quantile(Simulate(workload, policy, 2).tenants[0].latencies_ns, 0.5); };
+  EXPECT_LT(p50("priority"), p50("fifo"));
+}
+
+TEST(ReportTest, QuantilesAreOfTheValues) {
+  EXPECT_EQ(Quantile({}, 0.5), 0u);
+  EXPECT_EQ(Quantile({3, 1, 2}, 0.5), 2u);
+  EXPECT_EQ(Quantile({3, 1, 2}, 0.99), 3u);
+  EXPECT_EQ(Quantile({3, 1, 2}, 0), 1u);
+}
+
+TEST(ReportTest, NothingSimulatedIsATableOfZeros) {
+  const Workload workload{.models = {}, .tenants = {{"idle", {}}}, .clients = {}};
+  const std::string table = ReportTable(workload, Simulate(workload, "fifo"));
+  EXPECT_NE(table.find("idle"), table.npos);
+  EXPECT_EQ(table.find("nan"), table.npos);
+}
+
+}  // namespace
+}  // namespace paella::scheduler_daemon
