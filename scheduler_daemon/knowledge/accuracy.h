@@ -25,8 +25,8 @@ class Accuracy {
     const auto steps = static_cast<std::int64_t>(std::log2(factor) * kStepsOfOctave + 1e-9);
     std::uint64_t within = 0;
     for (std::int64_t step = -steps; step <= steps; ++step) {
-      const std::int64_t index = step + static_cast<std::int64_t>(kMostSteps);
-      if (index >= 0 && index < static_cast<std::int64_t>(counts_.size())) within += counts_[static_cast<std::size_t>(index)];
+      const auto index = static_cast<std::size_t>(step + static_cast<std::int64_t>(kMostSteps));
+      if (index < counts_.size()) within += counts_[index];  // one below 0 has become huge
     }
     return static_cast<double>(within) / static_cast<double>(total_);
   }

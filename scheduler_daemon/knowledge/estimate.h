@@ -1,7 +1,7 @@
 // A mean with its spread, learned from one observation after the other: what durations and remaining times are kept as.
 //
-// The first kMemory observations count alike; after that older ones fade, so that a change (another clock frequency, other
-// neighbours) is followed within about as many.
+// The first kMemory observations count alike; after that older ones fade, so that a change (another clock frequency,
+// other neighbours) is followed within about as many.
 #ifndef PAELLA_SCHEDULER_DAEMON_KNOWLEDGE_ESTIMATE_H_
 #define PAELLA_SCHEDULER_DAEMON_KNOWLEDGE_ESTIMATE_H_
 

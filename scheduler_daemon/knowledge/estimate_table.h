@@ -1,7 +1,7 @@
 // Estimates by a 64-bit hash, at most kCapacity: which hash stands for what is the owner's business.
 //
-// When it is full, what was seen once only goes, and if that is not enough everything seen less than 16 times; the rest is kept.
-// Two things with one hash share an estimate: at 2^16 entries, a chance of 10^-10 for all.
+// When it is full, what was seen once only goes, and if that is not enough everything seen less than 16 times; the rest
+// is kept. Two things with one hash share an estimate: at 2^16 entries, a chance of 10^-10 for all.
 #ifndef PAELLA_SCHEDULER_DAEMON_KNOWLEDGE_ESTIMATE_TABLE_H_
 #define PAELLA_SCHEDULER_DAEMON_KNOWLEDGE_ESTIMATE_TABLE_H_
 

@@ -2,8 +2,9 @@
 //
 //   idle ─ submits ─▶ busy ─ all completed, and the client has seen it (or submits nothing for a while) ─▶ idle
 //
-// That everything is complete is not enough: a program that launches more slowly than the GPU works is idle between any two
-// kernels of one request. A program that never goes idle is cut: after kMostCommands its next command begins another job.
+// That everything is complete is not enough: a program that launches more slowly than the GPU works is idle between any
+// two kernels of one request. A program that never goes idle is cut: after kMostCommands its next command begins
+// another job.
 //
 // Pure: time is an argument. One thread; one object for each client.
 #ifndef PAELLA_SCHEDULER_DAEMON_KNOWLEDGE_JOB_BOUNDARIES_H_

@@ -1,14 +1,14 @@
-// How long jobs take: what remains of one is learned for each prefix of its sequence of commands, so that the models and
-// batch sizes of one program are told apart as soon as their kernels differ.
+// How long jobs take: what remains of one is learned for each prefix of its sequence of commands, so that the models
+// and batch sizes of one program are told apart as soon as their kernels differ.
 //
 //   root(tenant) ─ k1 ─ k1 k2 ─ ... ─ 64 commands ─ 128 ─ 256 ─ ...     each node: mean and spread of what remains
 //
-// A prefix is a hash; every prefix of up to 64 commands has a node, then those of 128, 256, ... so that a job of any length
-// touches a bounded number. Between two nodes what was done since is subtracted.
+// A prefix is a hash; every prefix of up to 64 commands has a node, then those of 128, 256, ... so that a job of any
+// length touches a bounded number. Between two nodes what was done since is subtracted.
 //
-// A job on a path that nobody went before is cold. It counts as long as the mean job of its tenant (1 ms before there was
-// any), and once it has run for longer, as having as much before it as behind it; at most 1 s. So a new class is neither first
-// nor for ever last: it is learned when the first job of it ends.
+// A job on a path that nobody went before is cold. It counts as long as the mean job of its tenant (1 ms before there
+// was any), and once it has run for longer, as having as much before it as behind it; at most 1 s. So a new class is
+// neither first nor for ever last: it is learned when the first job of it ends.
 //
 // Pure; one thread.
 #ifndef PAELLA_SCHEDULER_DAEMON_KNOWLEDGE_JOB_CLASSES_H_

@@ -35,7 +35,8 @@ bool Read(const std::string& line, Knowledge& knowledge) {
                                  &estimate.variance, &estimate.observations, &used);
   if (fields != 5 || used != static_cast<int>(line.size())) return false;
   const auto sane = [](double value) { return std::isfinite(value) && value >= 0 && value < 1e30; };
-  if (!sane(estimate.mean_ns) || estimate.mean_ns > 1e18 || !sane(estimate.variance) || estimate.observations == 0) return false;
+  if (!sane(estimate.mean_ns) || estimate.mean_ns > 1e18 || !sane(estimate.variance)) return false;
+  if (estimate.observations == 0) return false;
   if (kind == 'k') {
     knowledge.kernels.table().Set(key, estimate);
   } else if (kind == 'j') {

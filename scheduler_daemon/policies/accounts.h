@@ -1,13 +1,13 @@
 // What GPU time each tenant has had, and which debts that leaves: fluid weighted sharing.
 //
 // Whatever anybody gets moves the common clock V by its length over the active tenants' weights, and the tenant's own
-// tag by its length over its weight. V - tag is what the tenant should have had and did not, for each unit of weight: its
-// debt. The debts of all active tenants, times their weights, sum up to 0. Since V is common, the order of tags is the
-// order of debts, and only the tag of the tenant that got something changes: no decision needs a pass over all.
+// tag by its length over its weight. V - tag is what the tenant should have had and did not, for each unit of weight:
+// its debt. The debts of all active tenants, times their weights, sum up to 0. Since V is common, the order of tags is
+// the order of debts, and only the tag of the tenant that got something changes: no decision needs a pass over all.
 //
-// A tenant is active while it has a command ready or in flight. When it has none, its debt is kept aside, and given back
-// if it returns soon enough; so short gaps between jobs neither forgive nor cost anything, and a long absence does not
-// earn a claim to the whole GPU.
+// A tenant is active while it has a command ready or in flight. When it has none, its debt is kept aside, and given
+// back if it returns soon enough; so short gaps between jobs neither forgive nor cost anything, and a long absence does
+// not earn a claim to the whole GPU.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_ACCOUNTS_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_ACCOUNTS_H_
 

@@ -24,8 +24,8 @@ constexpr SettingDescription StarvationMs(double initial) {
 constexpr SettingDescription kDebtKeptMs{"debt_kept_ms", 1'000, 0, kHourMs,
                                          "for how long a tenant without work keeps its debt"};
 
-// Where the order itself starves nobody the bound is long: under overload all commands wait for longer than a short one,
-// and the order would become that of arrival.
+// Where the order itself starves nobody the bound is long: under overload all commands wait for longer than a short
+// one, and the order would become that of arrival.
 constexpr std::array kFair{StarvationMs(1'000)};
 constexpr std::array kBounded{StarvationMs(100)};
 constexpr std::array kUnbounded{StarvationMs(0)};
@@ -44,9 +44,10 @@ std::unique_ptr<PolicyOperations> MakeWfq(const SettingValues& values) {
 }
 
 std::unique_ptr<PolicyOperations> MakePaella(const SettingValues& values) {
-  return std::make_unique<PaellaPolicy>(PaellaPolicy::Settings{.starvation_bound_ns = values.NanosecondsOrNever("starvation_ms"),
-                                                               .debt_kept_ns = values.Nanoseconds("debt_kept_ms"),
-                                                               .threshold_ns = values.Nanoseconds("threshold_ms")});
+  return std::make_unique<PaellaPolicy>(
+      PaellaPolicy::Settings{.starvation_bound_ns = values.NanosecondsOrNever("starvation_ms"),
+                             .debt_kept_ns = values.Nanoseconds("debt_kept_ms"),
+                             .threshold_ns = values.Nanoseconds("threshold_ms")});
 }
 
 constexpr std::array kCatalogue{

@@ -1,9 +1,9 @@
-// The job with the earliest deadline first (its beginning plus what its tenant's settings allow); those without one last,
-// in order of arrival.
+// The job with the earliest deadline first (its beginning plus what its tenant's settings allow); those without one
+// last, in order of arrival.
 //
 // Suits: tenants with promised response times and a GPU that can keep them all: then it does.
-// Bad: under overload it spends the GPU on jobs that are late already, and all miss; a tenant without a deadline starves
-// beside busy ones without the bound (100 ms by default).
+// Bad: under overload it spends the GPU on jobs that are late already, and all miss; a tenant without a deadline
+// starves beside busy ones without the bound (100 ms by default).
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_EDF_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_EDF_H_
 

@@ -72,8 +72,8 @@ class PolicyView {
   virtual const TenantInfo& Tenant(TenantId tenant) const = 0;    // any number; defaults if nobody said anything
   // GPU time that the tenant should have had and others got, for each unit of its weight. Negative: it had too much.
   virtual double DebtNs(TenantId tenant) const = 0;
-  // Orders tenants by debt: the smaller, the greater the debt. Changes only at dispatches and completions of that tenant
-  // and when it comes back, so it can be the key of a heap.
+  // Orders tenants by debt: the smaller, the greater the debt. Changes only at dispatches and completions of that
+  // tenant and when it comes back, so it can be the key of a heap.
   virtual double ServiceTag(TenantId tenant) const = 0;
 };
 
@@ -87,7 +87,8 @@ struct PolicyOperations {
   // For how long a tenant without any work keeps its debt.
   virtual std::uint64_t debt_kept_ns() const { return 1'000'000'000; }
 
-  // Before all else. Then it is told of all tenants, jobs and ready commands that there are, in the order of their begin.
+  // Before all else. Then it is told of all tenants, jobs and ready commands that there are, in the order of their
+  // begin.
   virtual void Attached(const PolicyView& view) { (void)view; }
 
   // Which ready command goes next. Asked only while some command is ready. kPickNothing: none yet, which is borne for a
@@ -106,7 +107,9 @@ struct PolicyOperations {
   virtual void CommandReady(ReadyId, const CommandInfo&, std::uint64_t /*now_ns*/) {}
   virtual void CommandDispatched(ReadyId, const CommandInfo&, std::uint64_t /*now_ns*/) {}  // no longer ready
   virtual void CommandWithdrawn(ReadyId, const CommandInfo&, std::uint64_t /*now_ns*/) {}   // no longer ready
-  virtual void CommandCompleted(ReadyId, const CommandInfo&, std::uint64_t /*measured_ns*/, std::uint64_t /*now_ns*/) {}
+  // It may have been dispatched under another policy, which this one took over from.
+  virtual void CommandCompleted(ReadyId, const CommandInfo&, std::uint64_t /*measured_ns*/,
+                                std::uint64_t /*now_ns*/) {}
 };
 
 }  // namespace paella::scheduler_daemon

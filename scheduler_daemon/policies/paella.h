@@ -1,11 +1,13 @@
-// Shortest remaining job first, unless that has cost some tenant too much: the policy of the Paella paper (SOSP 2023), with
-// deficits charged in GPU time instead of kernels, and kept while a tenant is briefly without work.
+// Shortest remaining job first, unless that has cost some tenant too much: the policy of the Paella paper (SOSP 2023),
+// with deficits charged in GPU time instead of kernels, and kept while a tenant is briefly without work.
 //
-// One threshold: as soon as the GPU owes a tenant more than that (for each unit of its weight), this tenant's shortest job
-// goes next. 0 is pure fairness, a threshold that no debt reaches is pure srpt.
+// One threshold: as soon as the GPU owes a tenant more than that (for each unit of its weight), this tenant's shortest
+// job goes next. 0 is pure fairness, a threshold that no debt reaches is pure srpt.
 //
-// Suits: serving models of unlike size for several tenants: short jobs are quick, and long ones get their share in the end.
-// Bad: under lasting overload every tenant reaches the threshold and the order becomes wfq's; needs jobs to be recognised.
+// Suits: serving models of unlike size for several tenants: short jobs are quick, and long ones get their share in the
+// end.
+// Bad: under lasting overload every tenant reaches the threshold and the order becomes wfq's; needs jobs to be
+// recognised.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_PAELLA_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_PAELLA_H_
 
@@ -42,8 +44,8 @@ class PaellaPolicy : public PolicyOperations {
   const Settings settings_;
   const PolicyView* view_ = nullptr;
   ReadyGroups jobs_;
-  // Within a tenant by its job's remaining time when the command became ready: a job with several streams progresses while
-  // one waits, which then stands a little too far back, in its own tenant only.
+  // Within a tenant by its job's remaining time when the command became ready: a job with several streams progresses
+  // while one waits, which then stands a little too far back, in its own tenant only.
   ReadyGroups tenants_;
 };
 

@@ -10,7 +10,8 @@
 namespace paella::scheduler_daemon {
 namespace {
 
-// Finds out from the lists what a host wants to be told. Completions are not in them: a dispatched command is over at once.
+// Finds out from the lists what a host wants to be told. Completions are not in them: a dispatched command is over at
+// once.
 class HostedPolicy : public Policy {
  public:
   explicit HostedPolicy(std::unique_ptr<PolicyOperations> operations) : host_(std::move(operations)) {}

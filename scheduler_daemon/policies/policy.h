@@ -1,8 +1,8 @@
 // The executor's present view of a policy: of the ready heads that it lists, which goes next.
 //
-// Both policies that it offers are those of operations.h behind a host of their own (policy_host.h), which is told of what
-// changed in the list since the last question. The executor knows no durations and no jobs here, so only policies that
-// need neither are offered. No clock, no threads, no CUDA: time is an argument.
+// Both policies that it offers are those of operations.h behind a host of their own (policy_host.h), which is told of
+// what changed in the list since the last question. The executor knows no durations and no jobs here, so only policies
+// that need neither are offered. No clock, no threads, no CUDA: time is an argument.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_POLICY_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_POLICY_H_
 

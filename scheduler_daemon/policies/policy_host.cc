@@ -224,8 +224,10 @@ bool PolicyHost::Accept(ReadyId answer, std::uint64_t now_ns) {
   if (answer == kPickNothing) {
     if (stalled_since_ns_ == kNever) stalled_since_ns_ = now_ns;
     if (now_ns - stalled_since_ns_ <= stall_bound_ns_) return true;
-    Evict(Eviction::Reason::kStalled, "answered nothing for " + std::to_string(now_ns - stalled_since_ns_) + " ns while " +
-                                          std::to_string(ready_) + " commands were ready", now_ns);
+    Evict(Eviction::Reason::kStalled,
+          "answered nothing for " + std::to_string(now_ns - stalled_since_ns_) + " ns while " + std::to_string(ready_) +
+              " commands were ready",
+          now_ns);
     return false;
   }
   if (answer >= slots_.size()) {

@@ -5,8 +5,8 @@
 //                     └───── Withdrawn ─▶ gone
 //
 // A policy is evicted when it answers with what is no command or is not ready, throws, or answers "nothing" for longer
-// than the stall bound although something is ready all the while. Then fifo takes over: it is told of everything that is
-// there, so no command is lost; and the reason is recorded. Mistakes of the mechanism stop at an assertion.
+// than the stall bound although something is ready all the while. Then fifo takes over: it is told of everything that
+// is there, so no command is lost; and the reason is recorded. Mistakes of the mechanism stop at an assertion.
 //
 // Pure, as policies are. One thread.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_POLICY_HOST_H_

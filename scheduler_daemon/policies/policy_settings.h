@@ -1,7 +1,7 @@
 // Settings as an administrator writes them, key=value, read against a table of what there is.
 //
-// Everything wrong is refused with a sentence that names the key: an unknown or repeated one, what is no number, what is out
-// of range. Nothing is taken over then.
+// Everything wrong is refused with a sentence that names the key: an unknown or repeated one, what is no number, what
+// is out of range. Nothing is taken over then.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_POLICY_SETTINGS_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_POLICY_SETTINGS_H_
 

@@ -1,8 +1,8 @@
 // Strict classes: latency before normal before best-effort, in order of arrival within a class.
 //
 // Suits: few requests that must be quick beside work that has time.
-// Bad: says nothing about tenants of one class, and a lower class starves while a higher one is busy, for which the bound is
-// off by default: whoever sets classes wants just that.
+// Bad: says nothing about tenants of one class, and a lower class starves while a higher one is busy, for which the
+// bound is off by default: whoever sets classes wants just that.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_PRIORITY_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_PRIORITY_H_
 

@@ -1,5 +1,5 @@
-// Ready commands in groups (tenants, or jobs): which group is next by the group's rank, and which of its commands by the
-// command's own. What most policies are made of; each operation costs O(log groups + log commands of the group).
+// Ready commands in groups (tenants, or jobs): which group is next by the group's rank, and which of its commands by
+// the command's own. What most policies are made of; each operation costs O(log groups + log commands of the group).
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_READY_GROUPS_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_READY_GROUPS_H_
 

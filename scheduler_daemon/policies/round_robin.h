@@ -1,8 +1,9 @@
 // One command of each tenant in turn, in a circle of their numbers, the tenant's oldest first.
 //
 // Suits: tenants with commands alike; needs no predictions.
-// Bad: equal numbers of commands, not equal GPU time: unfair to tenants with short kernels beside long ones, and everybody's
-// jobs take as many times longer as there are tenants. Starves nobody: a tenant's turn comes after one command of each other.
+// Bad: equal numbers of commands, not equal GPU time: unfair to tenants with short kernels beside long ones, and
+// everybody's jobs take as many times longer as there are tenants. Starves nobody: a tenant's turn comes after one
+// command of each other.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_ROUND_ROBIN_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_ROUND_ROBIN_H_
 

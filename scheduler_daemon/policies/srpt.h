@@ -1,8 +1,9 @@
-// The job with the shortest predicted remaining GPU time first: the least mean response time there is, if predictions hold.
+// The job with the shortest predicted remaining GPU time first: the least mean response time there is, if predictions
+// hold.
 //
 // Suits: mixes of short and long jobs with a heavy tail, all equally important.
-// Bad: long jobs starve while short ones keep coming (the bound is off by default: it is the price of the mean); wrong where
-// jobs are not recognised, or are cut because a program never goes idle; unfair to a tenant with large models.
+// Bad: long jobs starve while short ones keep coming (the bound is off by default: it is the price of the mean); wrong
+// where jobs are not recognised, or are cut because a program never goes idle; unfair to a tenant with large models.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_SRPT_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_SRPT_H_
 

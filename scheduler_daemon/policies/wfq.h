@@ -1,8 +1,10 @@
-// Weighted fair queueing by GPU time: the tenant to which the GPU owes most for each unit of its weight, its oldest command
-// first. Dispatched commands are charged as predicted, and as measured when they are done, so a wrong prediction is made up for.
+// Weighted fair queueing by GPU time: the tenant to which the GPU owes most for each unit of its weight, its oldest
+// command first. Dispatched commands are charged as predicted, and as measured when they are done, so a wrong
+// prediction is made up for.
 //
 // Suits: tenants that pay for shares; a backlogged tenant gets its weight's part whatever others submit.
-// Bad: cares for no response time: a short job of a tenant that had its share waits. Starves nobody whose weight is not tiny.
+// Bad: cares for no response time: a short job of a tenant that had its share waits. Starves nobody whose weight is not
+// tiny.
 #ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_WFQ_H_
 #define PAELLA_SCHEDULER_DAEMON_POLICIES_WFQ_H_
 

@@ -1,12 +1,12 @@
 // The GPU in virtual time: hardware queues in front of one pool of room on all SMs.
 //
 //   queue 0 │ kernel │ kernel │─▶ head ─▶ started kernels, in the order of their start ─▶ pool: SMs × threads of an SM
-//   queue 1 │ kernel │         ─▶ head ─▶                                                 blocks take room, and give it back
+//   queue 1 │ kernel │         ─▶ head ─▶                                            blocks take room, and give it back
 //
-// A kernel starts when it is the head of its queue and its stream's earlier kernels are complete; until then all behind it
-// wait, of whichever stream: head-of-line blocking. It leaves the queue when all its blocks are placed. Blocks of one kernel
-// that are placed in one moment also end in one, as one event: that is what makes a million kernels a second possible.
-// Room is pooled over the SMs: blocks that would not fit any single SM can be placed here.
+// A kernel starts when it is the head of its queue and its stream's earlier kernels are complete; until then all behind
+// it wait, of whichever stream: head-of-line blocking. It leaves the queue when all its blocks are placed. Blocks of
+// one kernel that are placed in one moment also end in one, as one event: that is what makes a million kernels a second
+// possible. Room is pooled over the SMs: blocks that would not fit any single SM can be placed here.
 #ifndef PAELLA_SCHEDULER_DAEMON_SIMULATOR_GPU_MODEL_H_
 #define PAELLA_SCHEDULER_DAEMON_SIMULATOR_GPU_MODEL_H_
 
@@ -48,8 +48,10 @@ class GpuModel {
   // Up to now_ns, which is at most next_ns(). Adds the tokens of completed kernels to `completed`.
   void Advance(std::uint64_t now_ns, std::vector<std::uint32_t>& completed);
 
-  // For how long any block has been running, and thread-nanoseconds of blocks.
-  std::uint64_t busy_ns(std::uint64_t now_ns) const { return busy_ns_ + (used_threads_ > 0 ? now_ns - busy_since_ns_ : 0); }
+  // For how long any block has been running.
+  std::uint64_t busy_ns(std::uint64_t now_ns) const {
+    return busy_ns_ + (used_threads_ > 0 ? now_ns - busy_since_ns_ : 0);
+  }
 
  private:
   struct Kernel {

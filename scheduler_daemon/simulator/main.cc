@@ -1,6 +1,7 @@
 // paella_simulate: one workload under one or several policies, in virtual time.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -38,7 +39,8 @@ void AddOptions(CLI::App& app, Options& options) {
       ->check(CLI::Range(0.001, 100.0));
   app.add_option("--seconds", options.seconds, "Virtual time in which jobs arrive")->check(CLI::Range(0.001, 3'600.0));
   app.add_option("--seed", options.synthetic.seed);
-  app.add_option("--in-flight", options.simulation.in_flight, "Commands on the GPU at once")->check(CLI::Range(1, 4'096));
+  app.add_option("--in-flight", options.simulation.in_flight, "Commands on the GPU at once")
+      ->check(CLI::Range(1, 4'096));
   app.add_option("--sms", options.simulation.gpu.sms)->check(CLI::Range(1, 1'024));
   app.add_option("--queues", options.simulation.gpu.queues, "Hardware queues")->check(CLI::Range(1, 4'096));
 }
@@ -69,7 +71,7 @@ bool RunUnder(const std::string& name, const Options& options, const Workload& w
   std::printf("%s\n%s", name.c_str(), ReportTable(workload, result).c_str());
   const Knowledge& knowledge = simulation.knowledge();
   std::printf("GPU busy %.1f %%; predictions within a factor of 1.2: kernels %.1f %%, jobs %.1f %%\n\n",
-              result.lasted_ns == 0 ? 0.0 : 100.0 * static_cast<double>(result.busy_ns) / static_cast<double>(result.lasted_ns),
+              100.0 * static_cast<double>(result.busy_ns) / std::max(1.0, static_cast<double>(result.lasted_ns)),
               100 * knowledge.kernel_accuracy.WithinFactor(1.2), 100 * knowledge.job_accuracy.WithinFactor(1.2));
   // Not of the result: it must be the same each time.
   std::fprintf(stderr, "%s: %llu commands in %.2f s of real time, %.0f a second\n", name.c_str(),

@@ -8,7 +8,8 @@
 namespace paella::scheduler_daemon {
 namespace {
 
-std::string Row(const std::string& name, const std::vector<std::uint64_t>& latencies_ns, double seconds, double gpu_share) {
+std::string Row(const std::string& name, const std::vector<std::uint64_t>& latencies_ns, double seconds,
+                double gpu_share) {
   const double mean_ns = latencies_ns.empty() ? 0
                                               : std::accumulate(latencies_ns.begin(), latencies_ns.end(), 0.0) /
                                                     static_cast<double>(latencies_ns.size());
@@ -34,8 +35,8 @@ std::uint64_t Quantile(std::vector<std::uint64_t> values, double part) {
 
 std::string ReportTable(const Workload& workload, const SimulationResult& result) {
   char header[160];
-  std::snprintf(header, sizeof header, "%-16s %9s %10s %10s %10s %10s %7s\n", "tenant", "jobs", "jobs/s", "p50 ms", "p99 ms",
-                "mean ms", "GPU %");
+  std::snprintf(header, sizeof header, "%-16s %9s %10s %10s %10s %10s %7s\n", "tenant", "jobs", "jobs/s", "p50 ms",
+                "p99 ms", "mean ms", "GPU %");
   const double seconds = static_cast<double>(result.lasted_ns) / 1e9;
   double all_gpu_ns = 0;
   for (const TenantResult& tenant : result.tenants) all_gpu_ns += static_cast<double>(tenant.gpu_time_ns);

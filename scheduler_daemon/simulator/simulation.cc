@@ -70,7 +70,9 @@ void Simulation::BeginJob(std::uint32_t index) {
   client.commands_left = model.size();
   client.next.fill(0);
   for (auto& stream : client.streams) stream.clear();
-  for (std::uint32_t kernel = 0; kernel < model.size(); ++kernel) client.streams[model[kernel].stream].push_back(kernel);
+  for (std::uint32_t kernel = 0; kernel < model.size(); ++kernel) {
+    client.streams[model[kernel].stream].push_back(kernel);
+  }
   if (model.empty()) return EndJob(index);
   for (std::uint32_t stream = 0; stream < Workload::kStreams; ++stream) MakeReady(index, stream);
 }

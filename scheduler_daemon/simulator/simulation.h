@@ -2,9 +2,10 @@
 //
 //   workload ─▶ client: a job's commands, a queue for each stream ─▶ PolicyHost ─▶ GpuModel ─▶ completed, learned
 //
-// A stream's next command is ready as soon as the one before it is dispatched, since the GPU keeps their order, and so that
-// one tenant alone can fill it. At most `in_flight` commands are on the GPU. A command's measured duration is the time from
-// when it could start (dispatched, and its stream's earlier ones complete) to its end. The same input makes the same output.
+// A stream's next command is ready as soon as the one before it is dispatched, since the GPU keeps their order, and so
+// that one tenant alone can fill it. At most `in_flight` commands are on the GPU. A command's measured duration is the
+// time from when it could start (dispatched, and its stream's earlier ones complete) to its end. The same input makes
+// the same output.
 #ifndef PAELLA_SCHEDULER_DAEMON_SIMULATOR_SIMULATION_H_
 #define PAELLA_SCHEDULER_DAEMON_SIMULATOR_SIMULATION_H_
 
@@ -69,7 +70,7 @@ class Simulation {
     JobPath path;
     std::uint64_t commands_left = 0;  // of the running job: not complete
     std::array<std::vector<std::uint32_t>, Workload::kStreams> streams;  // kernels of the model
-    std::array<std::size_t, Workload::kStreams> next{};                  // of each stream: how many are ready or further
+    std::array<std::size_t, Workload::kStreams> next{};  // ready or further
     std::array<std::uint64_t, Workload::kStreams> last_end_ns{};
   };
   struct InFlight {

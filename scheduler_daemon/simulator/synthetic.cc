@@ -55,7 +55,8 @@ std::optional<ArrivalKind> ArrivalKindOfName(std::string_view name) {
   return std::nullopt;
 }
 
-std::vector<std::uint64_t> Arrivals(ArrivalKind kind, double rate, double sigma, std::uint64_t end_ns, RandomNumbers& random) {
+std::vector<std::uint64_t> Arrivals(ArrivalKind kind, double rate, double sigma, std::uint64_t end_ns,
+                                    RandomNumbers& random) {
   std::vector<std::uint64_t> arrivals;
   const double mean_ns = 1e9 / std::clamp(rate, 1e-9, kMostRate);
   double at_ns = 0;
@@ -79,11 +80,11 @@ Workload MakeSyntheticWorkload(const SyntheticSettings& settings) {
     workload.models.push_back(MakeModel(tenant, std::pow(1.6, tenant % 8), random));
     workload.tenants.push_back({"tenant" + std::to_string(tenant), {}});
     const double rate = settings.load / settings.tenants * 1e9 / static_cast<double>(LengthNs(workload.models.back()));
-    const auto first_client = static_cast<std::ptrdiff_t>(workload.clients.size());
+    const std::size_t first_client = workload.clients.size();
     for (std::uint32_t client = 0; client < settings.clients; ++client) workload.clients.push_back({tenant, {}});
     std::uint32_t turn = 0;
     for (const std::uint64_t at_ns : Arrivals(settings.arrivals, rate, settings.sigma, settings.end_ns, random)) {
-      workload.clients[static_cast<std::size_t>(first_client) + turn++ % settings.clients].jobs.push_back({at_ns, tenant});
+      workload.clients[first_client + turn++ % settings.clients].jobs.push_back({at_ns, tenant});
     }
   }
   return workload;

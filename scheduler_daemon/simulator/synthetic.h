@@ -1,7 +1,7 @@
 // Arrivals made from a seed: Poisson, lognormal (gaps with a heavy tail) or bursty, for models that resemble real ones.
 //
-// Its own random numbers (splitmix64) and transformations, not the standard library's distributions, whose results differ between
-// libraries: a seed gives the same workload on every machine with the same libm.
+// Its own random numbers (splitmix64) and transformations, not the standard library's distributions, whose results
+// differ between libraries: a seed gives the same workload on every machine with the same libm.
 #ifndef PAELLA_SCHEDULER_DAEMON_SIMULATOR_SYNTHETIC_H_
 #define PAELLA_SCHEDULER_DAEMON_SIMULATOR_SYNTHETIC_H_
 
@@ -31,7 +31,8 @@ enum class ArrivalKind : std::uint8_t { kPoisson, kLognormal, kBursty };
 std::optional<ArrivalKind> ArrivalKindOfName(std::string_view name);
 
 // Moments from 0 to end_ns at `rate` a second on average. kLognormal: gaps of that `sigma`; kBursty: ten at once.
-std::vector<std::uint64_t> Arrivals(ArrivalKind kind, double rate, double sigma, std::uint64_t end_ns, RandomNumbers& random);
+std::vector<std::uint64_t> Arrivals(ArrivalKind kind, double rate, double sigma, std::uint64_t end_ns,
+                                    RandomNumbers& random);
 
 struct SyntheticSettings {
   std::uint32_t tenants = 8;
@@ -43,7 +44,8 @@ struct SyntheticSettings {
   std::uint64_t seed = 1;
 };
 
-// Each tenant serves one model: the first the smallest, each next one about 1.6 times as long. Tenants ask for equal GPU time.
+// Each tenant serves one model: the first the smallest, each next one about 1.6 times as long. Tenants ask for equal
+// GPU time.
 Workload MakeSyntheticWorkload(const SyntheticSettings& settings);
 
 }  // namespace paella::scheduler_daemon

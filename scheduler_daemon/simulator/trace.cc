@@ -31,7 +31,8 @@ class TraceReader {
  private:
   static void OnlyKeys(const Json& object, std::initializer_list<std::string_view> keys) {
     for (const auto& [key, value] : object.items()) {
-      if (std::find(keys.begin(), keys.end(), key) == keys.end()) throw std::runtime_error("'" + key + "' is not known here");
+      if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
+      throw std::runtime_error("'" + key + "' is not known here");
     }
   }
 
@@ -58,13 +59,16 @@ class TraceReader {
   void Tenant(const Json& line) {
     std::vector<std::string> assignments;
     for (const auto& [key, value] : line.items()) {
-      if (key != "tenant") assignments.push_back(key + "=" + (value.is_string() ? value.get<std::string>() : value.dump()));
+      if (key == "tenant") continue;
+      assignments.push_back(key + "=" + (value.is_string() ? value.get<std::string>() : value.dump()));
     }
     TenantSettings settings;
     std::string error;
     if (!AssignTenantSettings(assignments, settings, error)) throw std::runtime_error(error);
     const auto name = line.at("tenant").get<std::string>();
-    if (!tenants_.emplace(name, static_cast<TenantId>(workload_.tenants.size())).second) throw std::runtime_error("this tenant was named before");
+    if (!tenants_.emplace(name, static_cast<TenantId>(workload_.tenants.size())).second) {
+      throw std::runtime_error("this tenant was named before");
+    }
     workload_.tenants.push_back({name, {settings.tenant_class, settings.weight, settings.deadline_ns, 0}});
   }
 
@@ -79,7 +83,8 @@ class TraceReader {
                        .threads = static_cast<std::uint32_t>(Number(kernel, "threads", 1, gpu_.threads_of_sm)),
                        .block_ns = Number(kernel, "block_ns", 1, kMostNs)});
     }
-    if (!models_.emplace(line.at("model").get<std::string>(), static_cast<std::uint32_t>(workload_.models.size())).second) {
+    const auto number = static_cast<std::uint32_t>(workload_.models.size());
+    if (!models_.emplace(line.at("model").get<std::string>(), number).second) {
       throw std::runtime_error("this model was named before");
     }
     workload_.models.push_back(std::move(model));
@@ -97,8 +102,11 @@ class TraceReader {
   void Job(const Json& line) {
     OnlyKeys(line, {"at_ns", "client", "model"});
     SimulatedClient& client = workload_.clients[Named(clients_, Number(line, "client", 0, ~0ull), "client")];
-    const PlannedJob job{Number(line, "at_ns", 0, kMostNs), Named(models_, line.at("model").get<std::string>(), "model")};
-    if (!client.jobs.empty() && client.jobs.back().arrival_ns > job.arrival_ns) throw std::runtime_error("before its client's last job");
+    const PlannedJob job{Number(line, "at_ns", 0, kMostNs),
+                         Named(models_, line.at("model").get<std::string>(), "model")};
+    if (!client.jobs.empty() && client.jobs.back().arrival_ns > job.arrival_ns) {
+      throw std::runtime_error("before its client's last job");
+    }
     client.jobs.push_back(job);
   }
 

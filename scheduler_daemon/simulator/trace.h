@@ -1,11 +1,12 @@
 // Recorded or written workloads: one JSON object a line, in this order.
 //
-//   {"tenant": "alice", "class": "latency", "weight": 2, "deadline_ms": 20}         class, weight, deadline_ms may be left out
+//   {"tenant": "alice", "class": "latency", "weight": 2, "deadline_ms": 20}     all but the name may be left out
 //   {"model": "resnet", "kernels": [{"shape": 7, "stream": 0, "blocks": 64, "threads": 256, "block_ns": 9000}, ...]}
 //   {"client": 1, "tenant": "alice"}
-//   {"at_ns": 1200000, "client": 1, "model": "resnet"}                              a job; in order of at_ns for each client
+//   {"at_ns": 1200000, "client": 1, "model": "resnet"}                          a job; in order of at_ns for each client
 //
-// Of a kernel shape, stream and blocks may be left out (0, 0, 1). A line that says anything else is refused with its number.
+// Of a kernel shape, stream and blocks may be left out (0, 0, 1). A line that says anything else is refused with its
+// number.
 #ifndef PAELLA_SCHEDULER_DAEMON_SIMULATOR_TRACE_H_
 #define PAELLA_SCHEDULER_DAEMON_SIMULATOR_TRACE_H_
 

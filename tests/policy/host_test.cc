@@ -24,8 +24,9 @@ struct BadPolicy : PolicyOperations {
   bool throws = false;
 };
 
-enum class Operation { kAttached, kTenantChanged, kTenantLeft, kJobBegan, kJobProgressed, kJobEnded, kReady, kDispatched,
-                       kWithdrawn, kCompleted };
+enum class Operation {
+  kAttached, kTenantChanged, kTenantLeft, kJobBegan, kJobProgressed, kJobEnded, kReady, kDispatched, kWithdrawn, kCompleted
+};
 
 struct ThrowingPolicy : PolicyOperations {
   explicit ThrowingPolicy(Operation where) : at(where) {}
@@ -39,7 +40,9 @@ struct ThrowingPolicy : PolicyOperations {
   void CommandReady(ReadyId, const CommandInfo&, std::uint64_t) override { At(Operation::kReady); }
   void CommandDispatched(ReadyId, const CommandInfo&, std::uint64_t) override { At(Operation::kDispatched); }
   void CommandWithdrawn(ReadyId, const CommandInfo&, std::uint64_t) override { At(Operation::kWithdrawn); }
-  void CommandCompleted(ReadyId, const CommandInfo&, std::uint64_t, std::uint64_t) override { At(Operation::kCompleted); }
+  void CommandCompleted(ReadyId, const CommandInfo&, std::uint64_t, std::uint64_t) override {
+    At(Operation::kCompleted);
+  }
   void At(Operation here) const {
     if (here == at) throw 42;
   }

@@ -9,7 +9,8 @@ namespace paella::scheduler_daemon {
 namespace {
 
 // A job of `kernels` that each take `each_ns`, told as the mechanism tells it.
-JobPath RunJob(Knowledge& knowledge, std::uint64_t tenant, const std::vector<std::uint64_t>& kernels, std::uint64_t each_ns) {
+JobPath RunJob(Knowledge& knowledge, std::uint64_t tenant, const std::vector<std::uint64_t>& kernels,
+               std::uint64_t each_ns) {
   JobPath job = knowledge.jobs.Begin(tenant);
   for (const std::uint64_t kernel : kernels) {
     knowledge.jobs.Advance(job, kernel, knowledge.kernels.Predict(kernel).duration_ns);
@@ -119,7 +120,9 @@ TEST(JobBoundariesTest, ALongPauseEndsAJobToo) {
 TEST(JobBoundariesTest, AProgramThatNeverGoesIdleIsCut) {
   JobBoundaries client;
   std::uint64_t cuts = 0;
-  for (std::uint64_t i = 0; i < 3 * JobBoundaries::kMostCommands; ++i) cuts += client.Submitted(i) == JobBoundaries::Begin::kCut;
+  for (std::uint64_t i = 0; i < 3 * JobBoundaries::kMostCommands; ++i) {
+    cuts += client.Submitted(i) == JobBoundaries::Begin::kCut;
+  }
   EXPECT_EQ(cuts, 2u);
 }
 

@@ -1,5 +1,5 @@
-// How many decisions a second each policy makes, with so many tenants ready: pick, dispatch, complete, and the tenant's next
-// command becomes ready. One core, nothing else.
+// How many decisions a second each policy makes, with so many tenants ready: pick, dispatch, complete, and the tenant's
+// next command becomes ready. One core, nothing else.
 // Usage: policy_benchmark [decisions]
 #include <chrono>
 #include <cstdio>
@@ -17,8 +17,7 @@ double DecisionsPerSecond(const PolicyDescription& description, TenantId tenants
   std::uint64_t arrival = 0, now_ns = 0;
   const auto make_ready = [&](TenantId tenant, JobId job) {
     const std::uint64_t predicted_ns = 1'000 + arrival * 7'919 % 50'000;
-    host.CommandReady({.client = tenant, .tenant = tenant, .job = job, .arrival = arrival++, .predicted_ns = predicted_ns},
-                      now_ns);
+    host.CommandReady({.tenant = tenant, .job = job, .arrival = arrival++, .predicted_ns = predicted_ns}, now_ns);
   };
   for (TenantId tenant = 0; tenant < tenants; ++tenant) {
     host.SetTenant(tenant, {}, 0);
@@ -48,10 +47,12 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: policy_benchmark [decisions]\n");
     return 64;
   }
-  std::printf("%-12s %14s %14s %14s   tenants ready\n%-12s %14s %14s %14s   decisions/s\n", "", "2", "32", "512", "policy", "", "", "");
+  std::printf("decisions/s  %14s %14s %14s tenants ready\n", "2", "32", "512");
   for (const PolicyDescription& policy : PolicyCatalogue()) {
     std::printf("%-12s", policy.name.data());
-    for (const TenantId tenants : {2u, 32u, 512u}) std::printf(" %14.0f", DecisionsPerSecond(policy, tenants, decisions));
+    for (const TenantId tenants : {2u, 32u, 512u}) {
+      std::printf(" %14.0f", DecisionsPerSecond(policy, tenants, decisions));
+    }
     std::printf("\n");
   }
   return 0;

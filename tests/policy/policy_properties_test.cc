@@ -46,7 +46,8 @@ Workload AnyWorkload() {
     std::uint64_t arrival_ns = 0;
     for (auto jobs = Between(0, 5); jobs > 0; --jobs) {
       arrival_ns += Between<std::uint64_t>(0, 500'000);
-      client.jobs.push_back({arrival_ns, Between<std::uint32_t>(0, static_cast<std::uint32_t>(workload.models.size() - 1))});
+      const auto last_model = static_cast<std::uint32_t>(workload.models.size() - 1);
+      client.jobs.push_back({arrival_ns, Between<std::uint32_t>(0, last_model)});
     }
   }
   return workload;
@@ -71,13 +72,16 @@ std::uint64_t CommandsOf(const Workload& workload) {
 // Passes all on to another policy, and knows what is ready.
 class Watched : public PolicyOperations {
  public:
-  Watched(std::unique_ptr<PolicyOperations> inner, std::map<ReadyId, std::uint64_t>& ready_since, std::uint64_t bound_ns)
+  Watched(std::unique_ptr<PolicyOperations> inner, std::map<ReadyId, std::uint64_t>& ready_since,
+          std::uint64_t bound_ns)
       : inner_(std::move(inner)), ready_since_(ready_since), bound_ns_(bound_ns) {}
   std::string_view name() const override { return inner_->name(); }
   std::uint64_t starvation_bound_ns() const override { return bound_ns_; }
   void Attached(const PolicyView& view) override { inner_->Attached(view); }
   ReadyId Pick(std::uint64_t now_ns) override { return inner_->Pick(now_ns); }
-  void JobProgressed(JobId id, const JobInfo& job, std::uint64_t now_ns) override { inner_->JobProgressed(id, job, now_ns); }
+  void JobProgressed(JobId id, const JobInfo& job, std::uint64_t now_ns) override {
+    inner_->JobProgressed(id, job, now_ns);
+  }
   void CommandReady(ReadyId id, const CommandInfo& command, std::uint64_t now_ns) override {
     ready_since_[id] = command.ready_ns;
     inner_->CommandReady(id, command, now_ns);
@@ -86,7 +90,8 @@ class Watched : public PolicyOperations {
     ready_since_.erase(id);
     inner_->CommandDispatched(id, command, now_ns);
   }
-  void CommandCompleted(ReadyId id, const CommandInfo& command, std::uint64_t measured_ns, std::uint64_t now_ns) override {
+  void CommandCompleted(ReadyId id, const CommandInfo& command, std::uint64_t measured_ns,
+                        std::uint64_t now_ns) override {
     inner_->CommandCompleted(id, command, measured_ns, now_ns);
   }
 
@@ -161,7 +166,8 @@ RC_GTEST_PROP(PolicyProperties, WhatIsPastTheStarvationBoundGoesBeforeAllElse, (
     for (const auto& [ready, since_ns] : ready_since) longest_ns = std::min(longest_ns, since_ns);
     if (now_ns - longest_ns > bound_ns) RC_ASSERT(host.Command(id).ready_ns == longest_ns);
   };
-  Simulation(workload, std::make_unique<Watched>(AnyPolicy(), ready_since, bound_ns), AnySettings(), {}, observer).Run();
+  auto policy = std::make_unique<Watched>(AnyPolicy(), ready_since, bound_ns);
+  Simulation(workload, std::move(policy), AnySettings(), {}, observer).Run();
 }
 
 RC_GTEST_PROP(PolicyProperties, APolicyThatMisbehavesIsEvictedAndNothingIsLost, ()) {
@@ -237,7 +243,8 @@ RC_GTEST_PROP(PolicyProperties, WeightedFairQueueingIsFairToWithinTwoCommands, (
     if (host.ready() + host.in_flight() != workload.tenants.size() + 1) return;
     for (TenantId a = 0; a < workload.tenants.size(); ++a) {
       for (TenantId b = 0; b < workload.tenants.size(); ++b) {
-        const double bound_ns = kLongestBlockNs / workload.tenants[a].info.weight + kLongestBlockNs / workload.tenants[b].info.weight;
+        const double bound_ns = kLongestBlockNs / workload.tenants[a].info.weight +
+                                kLongestBlockNs / workload.tenants[b].info.weight;
         RC_ASSERT(host.DebtNs(a) - host.DebtNs(b) <= bound_ns);
       }
     }

@@ -56,7 +56,8 @@ TEST(TenantSettingsTest, ChangesWhatIsNamedAndNothingElse) {
 TEST(TenantSettingsTest, NonsenseIsRefusedWithTheReason) {
   EXPECT_EQ(TenantErrorOf({"weight=-2"}), "weight: expected a number from 0.001 to 1000, got '-2'");
   EXPECT_EQ(TenantErrorOf({"weight=0"}), "weight: expected a number from 0.001 to 1000, got '0'");
-  EXPECT_EQ(TenantErrorOf({"weight=5", "deadline_ms=0"}), "deadline_ms: expected a number from 0.001 to 3600000, got '0'");
+  EXPECT_EQ(TenantErrorOf({"weight=5", "deadline_ms=0"}),
+            "deadline_ms: expected a number from 0.001 to 3600000, got '0'");
   EXPECT_EQ(TenantErrorOf({"sm_share_percent=101"}), "sm_share_percent: expected a number from 0.1 to 100, got '101'");
   EXPECT_EQ(TenantErrorOf({"class=urgent"}), "class: expected latency, normal or best-effort, got 'urgent'");
   EXPECT_EQ(TenantErrorOf({"class=latency", "class=normal"}), "class is set twice");

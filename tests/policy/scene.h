@@ -45,7 +45,9 @@ class Scene {
   }
 
   // A job with one command.
-  ReadyId Single(TenantId tenant, std::uint64_t predicted_ns = 1'000) { return Ready(Job(tenant, predicted_ns), predicted_ns); }
+  ReadyId Single(TenantId tenant, std::uint64_t predicted_ns = 1'000) {
+    return Ready(Job(tenant, predicted_ns), predicted_ns);
+  }
 
   // What the policy picks, dispatched and run at once, as long as predicted.
   ReadyId Next() {
