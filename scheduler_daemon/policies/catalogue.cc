@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 #include "scheduler_daemon/policies/edf.h"
 #include "scheduler_daemon/policies/fifo.h"
@@ -66,11 +67,17 @@ constexpr std::array kCatalogue{
 
 std::span<const PolicyDescription> PolicyCatalogue() { return kCatalogue; }
 
+std::vector<std::string> PolicyNames() {
+  std::vector<std::string> names;
+  for (const PolicyDescription& policy : kCatalogue) names.emplace_back(policy.name);
+  return names;
+}
+
 std::unique_ptr<PolicyOperations> MakePolicyOperations(std::string_view name, std::span<const std::string> assignments,
                                                        std::string& error) {
   const auto found = std::ranges::find(kCatalogue, name, &PolicyDescription::name);
   if (found == kCatalogue.end()) {
-    error = "no policy '" + std::string(name) + "'; there are ";
+    error = "there is no policy '" + std::string(name) + "'; there are ";
     for (const PolicyDescription& policy : kCatalogue) {
       if (&policy != kCatalogue.data()) error += ", ";
       error += policy.name;
@@ -80,6 +87,15 @@ std::unique_ptr<PolicyOperations> MakePolicyOperations(std::string_view name, st
   SettingValues values(found->settings);
   if (!values.Assign(assignments, error)) return nullptr;
   return found->make(values);
+}
+
+std::unique_ptr<PolicyOperations> MakePolicyOfText(std::string_view text, std::string& error) {
+  std::istringstream stream{std::string(text)};
+  std::string name;
+  stream >> name;
+  std::vector<std::string> assignments;
+  for (std::string word; stream >> word;) assignments.push_back(word);
+  return MakePolicyOperations(name, assignments, error);
 }
 
 }  // namespace paella::scheduler_daemon

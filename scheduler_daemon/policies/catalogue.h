@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "scheduler_daemon/policies/operations.h"
 #include "scheduler_daemon/policies/policy_settings.h"
@@ -21,9 +22,14 @@ struct PolicyDescription {
 
 std::span<const PolicyDescription> PolicyCatalogue();
 
+std::vector<std::string> PolicyNames();
+
 // The policy of that name with these key=value settings, or null with the reason in `error`.
 std::unique_ptr<PolicyOperations> MakePolicyOperations(std::string_view name, std::span<const std::string> assignments,
                                                        std::string& error);
+
+// The same of "NAME key=value ...": how a policy is written where there is one string for it.
+std::unique_ptr<PolicyOperations> MakePolicyOfText(std::string_view text, std::string& error);
 
 }  // namespace paella::scheduler_daemon
 

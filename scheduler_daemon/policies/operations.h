@@ -84,6 +84,8 @@ struct PolicyOperations {
 
   // A command that has been ready for longer goes before all that are not, the longest first. kNever: no bound.
   virtual std::uint64_t starvation_bound_ns() const { return kNever; }
+  // Whether classes mean more to it than their order: best-effort work is held back while latency work is there.
+  virtual bool goes_by_classes() const { return false; }
   // For how long a tenant without any work keeps its debt.
   virtual std::uint64_t debt_kept_ns() const { return 1'000'000'000; }
 

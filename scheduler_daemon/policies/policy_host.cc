@@ -58,6 +58,7 @@ void PolicyHost::Install(std::unique_ptr<PolicyOperations> policy, std::uint64_t
   stalled_since_ns_ = kNever;
   Guard(now_ns, [&] {
     starvation_bound_ns_ = policy_->starvation_bound_ns();
+    goes_by_classes_ = policy_->goes_by_classes();
     accounts_.SetDebtKept(policy_->debt_kept_ns());
     policy_->Attached(*this);
     Replay(now_ns);

@@ -73,6 +73,7 @@ class PolicyHost : private PolicyView {
   }
 
   std::string_view policy_name() const { return policy_->name(); }
+  bool policy_goes_by_classes() const { return goes_by_classes_; }
   const std::deque<Eviction>& evictions() const { return evictions_; }  // the last few
   std::uint64_t overdue_picks() const { return overdue_picks_; }        // decided by the starvation bound
   std::size_t ready() const { return ready_; }
@@ -123,6 +124,7 @@ class PolicyHost : private PolicyView {
   const std::uint64_t stall_bound_ns_;
   std::unique_ptr<PolicyOperations> policy_;
   std::uint64_t starvation_bound_ns_ = kNever;
+  bool goes_by_classes_ = false;
   Accounts accounts_;
   std::vector<Slot> slots_;
   std::vector<ReadyId> free_slots_;

@@ -15,7 +15,6 @@ constexpr std::array<std::string_view, 3> kClassNames{"latency", "normal", "best
 constexpr std::array kTenantTable{
     SettingDescription{"weight", 1, 0.001, 1'000, "its part of the GPU beside others"},
     SettingDescription{"deadline_ms", 0, 0.001, 3'600'000, "of each job, from its beginning"},
-    SettingDescription{"sm_share_percent", 0, 0.1, 100, "SMs that are its own"},
 };
 
 std::string Shown(double value) {
@@ -120,7 +119,6 @@ bool AssignTenantSettings(std::span<const std::string> assignments, TenantSettin
   for (const std::string& number : numbers) {
     if (number.starts_with("weight=")) changed.weight = values.Get("weight");
     if (number.starts_with("deadline_ms=")) changed.deadline_ns = values.Nanoseconds("deadline_ms");
-    if (number.starts_with("sm_share_percent=")) changed.sm_share_percent = values.Get("sm_share_percent");
   }
   settings = changed;
   return true;

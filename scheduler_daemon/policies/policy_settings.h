@@ -43,12 +43,13 @@ class SettingValues {
   std::vector<double> values_;
 };
 
-// What can be said of a tenant: class, weight, deadline_ms, sm_share_percent.
+// What can be said of a tenant: class, weight, deadline_ms.
 struct TenantSettings {
-  TenantClass tenant_class = TenantClass::kNormal;
+  std::optional<TenantClass> tenant_class{};  // none: what its programs say
   double weight = 1;
   std::uint64_t deadline_ns = kNever;
-  double sm_share_percent = 0;  // 0: no share of its own
+
+  bool operator==(const TenantSettings&) const = default;
 };
 
 std::string_view ClassName(TenantClass tenant_class);

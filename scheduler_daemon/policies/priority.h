@@ -14,6 +14,7 @@ class PriorityPolicy : public RankedPolicy {
  public:
   explicit PriorityPolicy(std::uint64_t starvation_bound_ns) : RankedPolicy(starvation_bound_ns) {}
   std::string_view name() const override { return "priority"; }
+  bool goes_by_classes() const override { return true; }
 
  protected:
   // A change of class counts from the tenant's next commands on.

@@ -10,6 +10,7 @@
 #ifndef PAELLA_SCHEDULER_DAEMON_SIMULATOR_GPU_MODEL_H_
 #define PAELLA_SCHEDULER_DAEMON_SIMULATOR_GPU_MODEL_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -41,6 +42,11 @@ class GpuModel {
 
   // More threads than the GPU has never start: the caller checks (Fits).
   void Submit(const KernelRequest& kernel, std::uint64_t now_ns);
+  // Of the GPU that a kernel fills, at most 1.
+  double ShareOf(std::uint32_t blocks, std::uint32_t threads) const {
+    const double all = static_cast<double>(free_threads_ + used_threads_);
+    return std::min(1.0, static_cast<double>(blocks) * threads / all);
+  }
   bool Fits(const KernelRequest& kernel) const { return kernel.threads <= free_threads_ + used_threads_; }
 
   // When something ends next.

@@ -20,6 +20,8 @@ struct Options {
   std::string trace;
   std::string arrivals = "poisson";
   double seconds = 1;
+  double stream_ahead_us = static_cast<double>(InFlightLimits().stream_ahead_ns) / 1e3;
+  double total_ahead_us = static_cast<double>(InFlightLimits().total_ahead_ns) / 1e3;
   SyntheticSettings synthetic;
   SimulationSettings simulation;
 };
@@ -39,8 +41,10 @@ void AddOptions(CLI::App& app, Options& options) {
       ->check(CLI::Range(0.001, 100.0));
   app.add_option("--seconds", options.seconds, "Virtual time in which jobs arrive")->check(CLI::Range(0.001, 3'600.0));
   app.add_option("--seed", options.synthetic.seed);
-  app.add_option("--in-flight", options.simulation.in_flight, "Commands on the GPU at once")
-      ->check(CLI::Range(1, 4'096));
+  app.add_option("--stream-ahead-us", options.stream_ahead_us, "Predicted work in flight of one stream")
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_option("--total-ahead-us", options.total_ahead_us, "The same of all")->check(CLI::Range(0.0, 1e6));
+  app.add_flag("--one-at-a-time", options.simulation.limits.one_at_a_time, "One command in flight");
   app.add_option("--sms", options.simulation.gpu.sms)->check(CLI::Range(1, 1'024));
   app.add_option("--queues", options.simulation.gpu.queues, "Hardware queues")->check(CLI::Range(1, 4'096));
 }
@@ -85,6 +89,8 @@ int Main(int argc, char** argv) {
   AddOptions(app, options);
   CLI11_PARSE(app, argc, argv);
   options.synthetic.arrivals = *ArrivalKindOfName(options.arrivals);
+  options.simulation.limits.stream_ahead_ns = static_cast<std::uint64_t>(options.stream_ahead_us * 1e3);
+  options.simulation.limits.total_ahead_ns = static_cast<std::uint64_t>(options.total_ahead_us * 1e3);
   options.synthetic.end_ns = static_cast<std::uint64_t>(options.seconds * 1e9);
   Workload workload;
   if (!ReadWorkload(options, workload)) return 1;

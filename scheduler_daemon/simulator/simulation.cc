@@ -9,15 +9,15 @@ Simulation::Simulation(const Workload& workload, std::unique_ptr<PolicyOperation
     : workload_(workload),
       settings_(settings),
       observer_(std::move(observer)),
-      host_(std::move(policy)),
-      knowledge_(std::move(knowledge)),
+      feed_(std::move(policy), {.limits = settings.limits}, std::move(knowledge)),
       gpu_(settings.gpu),
       clients_(workload.clients.size()) {
   result_.tenants.resize(workload.tenants.size());
-  for (TenantId tenant = 0; tenant < workload.tenants.size(); ++tenant) {
-    host_.SetTenant(tenant, workload.tenants[tenant].info, 0);
+  for (std::uint32_t client = 0; client < clients_.size(); ++client) {
+    const TenantId tenant = workload.clients[client].tenant;
+    feed_.AddClient(client, tenant, tenant, workload.tenants[tenant].info, 0);  // numbered from 0, as here
+    AwaitNextJob(client);
   }
-  for (std::uint32_t client = 0; client < clients_.size(); ++client) AwaitNextJob(client);
 }
 
 SimulationResult Simulation::Run() {
@@ -26,7 +26,7 @@ SimulationResult Simulation::Run() {
     now_ns_ = next_ns;
     completed_.clear();
     gpu_.Advance(now_ns_, completed_);
-    for (const ReadyId command : completed_) Complete(command);
+    for (const std::uint32_t token : completed_) Complete(token);
     while (!arrivals_.empty() && arrivals_.top().first <= now_ns_) {
       const std::uint32_t client = arrivals_.top().second;
       arrivals_.pop();
@@ -37,13 +37,14 @@ SimulationResult Simulation::Run() {
   result_.lasted_ns = now_ns_;
   result_.busy_ns = gpu_.busy_ns(now_ns_);
   for (TenantId tenant = 0; tenant < result_.tenants.size(); ++tenant) {
-    result_.tenants[tenant].gpu_time_ns = host_.Tenant(tenant).gpu_time_ns;
+    result_.tenants[tenant].gpu_time_ns = feed_.host().Tenant(tenant).gpu_time_ns;
   }
+  for (std::uint32_t client = 0; client < clients_.size(); ++client) feed_.RemoveClient(client, now_ns_);
   return result_;
 }
 
 std::uint64_t Simulation::NextEventNs() const {
-  std::uint64_t next_ns = std::min(gpu_.next_ns(), host_.ask_again_ns());
+  std::uint64_t next_ns = std::min(gpu_.next_ns(), feed_.ask_again_ns());
   if (!arrivals_.empty()) next_ns = std::min(next_ns, arrivals_.top().first);
   return next_ns;
 }
@@ -58,96 +59,95 @@ void Simulation::AwaitNextJob(std::uint32_t index) {
 
 void Simulation::BeginJob(std::uint32_t index) {
   Client& client = clients_[index];
-  const TenantId tenant = workload_.clients[index].tenant;
   const Model& model = workload_.models[client.running->model];
-  client.path = knowledge_.jobs.Begin(tenant);
-  const Prediction remaining = knowledge_.jobs.Remaining(client.path);
-  client.job = host_.BeginJob({.tenant = tenant,
-                               .client = index,
-                               .remaining_ns = remaining.duration_ns,
-                               .observations = remaining.observations},
-                              now_ns_);
+  feed_.AtRest(index, client.jobs_ended);
   client.commands_left = model.size();
   client.next.fill(0);
   for (auto& stream : client.streams) stream.clear();
   for (std::uint32_t kernel = 0; kernel < model.size(); ++kernel) {
     client.streams[model[kernel].stream].push_back(kernel);
   }
-  if (model.empty()) return EndJob(index);
-  for (std::uint32_t stream = 0; stream < Workload::kStreams; ++stream) MakeReady(index, stream);
+  if (model.empty()) EndJob(index);
 }
 
 void Simulation::EndJob(std::uint32_t index) {
   Client& client = clients_[index];
-  host_.EndJob(client.job, now_ns_);
-  knowledge_.JobDone(client.path);
+  ++client.jobs_ended;
   result_.tenants[workload_.clients[index].tenant].latencies_ns.push_back(now_ns_ - client.running->arrival_ns);
   AwaitNextJob(index);
 }
 
-void Simulation::MakeReady(std::uint32_t index, std::uint32_t stream) {
+void Simulation::Announce(std::uint32_t index, std::uint32_t stream) {
   Client& client = clients_[index];
-  if (client.next[stream] == client.streams[stream].size()) return;
-  const KernelOfModel& kernel =
-      workload_.models[client.running->model][client.streams[stream][client.next[stream]++]];
-  const Prediction prediction = knowledge_.kernels.Predict(kernel.shape);
-  const ReadyId id = host_.CommandReady({.client = index,
-                                         .tenant = workload_.clients[index].tenant,
-                                         .stream = stream,
-                                         .job = client.job,
-                                         .observations = prediction.observations,
-                                         .arrival = commands_read_++,
-                                         .predicted_ns = prediction.duration_ns,
-                                         .spread_ns = prediction.spread_ns},
-                                        now_ns_);
-  if (id >= kernels_.size()) kernels_.resize(id + 1), in_flight_.resize(id + 1);
-  kernels_[id] = &kernel;
+  if (client.next[stream] == client.streams[stream].size() || !feed_.WantsHead(index, stream, now_ns_)) return;
+  const Model& model = workload_.models[client.running->model];
+  const KernelOfModel& kernel = model[client.streams[stream][client.next[stream]++]];
+  feed_.Ready(index, stream, ++client.posted[stream], commands_read_++,
+              {.shape = kernel.shape, .share = gpu_.ShareOf(kernel.blocks, kernel.threads)}, now_ns_);
+}
+
+void Simulation::AnnounceAll() {
+  for (std::uint32_t client = 0; client < clients_.size(); ++client) {
+    if (clients_[client].commands_left == 0) continue;
+    for (std::uint32_t stream = 0; stream < Workload::kStreams; ++stream) Announce(client, stream);
+  }
 }
 
 void Simulation::Dispatch() {
-  while (host_.in_flight() < settings_.in_flight) {
-    const std::optional<ReadyId> picked = host_.Pick(now_ns_);
-    if (!picked) break;
-    if (observer_.on_picked) observer_.on_picked(host_, *picked, now_ns_);
-    Issue(*picked);
+  feed_.BeginRound(now_ns_);
+  AnnounceAll();
+  while (const auto choice = feed_.Pick(now_ns_)) {
+    if (observer_.on_picked) observer_.on_picked(feed_.host(), choice->command, now_ns_);
+    Issue(*choice);
   }
-  if (observer_.on_rest) observer_.on_rest(host_, now_ns_);
+  if (observer_.on_rest) observer_.on_rest(feed_.host(), now_ns_);
 }
 
-void Simulation::Issue(ReadyId id) {
-  const CommandInfo& info = host_.Command(id);
-  const auto index = static_cast<std::uint32_t>(info.client);
-  const std::uint32_t stream = info.stream;
-  const std::uint64_t predicted_ns = info.predicted_ns;
-  const KernelOfModel& kernel = *kernels_[id];
-  Client& client = clients_[index];
-  in_flight_[id] = {index, stream, kernel.shape, now_ns_};
-  host_.Dispatched(id, now_ns_);
-  knowledge_.jobs.Advance(client.path, kernel.shape, predicted_ns);
-  const Prediction remaining = knowledge_.jobs.Remaining(client.path);
-  host_.SetRemaining(client.job, remaining.duration_ns, remaining.observations, now_ns_);
-  gpu_.Submit({.token = id,
-               .stream = index * Workload::kStreams + stream,
+std::uint32_t Simulation::GpuStreamFor(Client& client, std::uint32_t stream) {
+  if (client.in_flight[stream]++ != 0) return client.gpu_stream[stream];
+  if (free_gpu_streams_.empty()) free_gpu_streams_.push(gpu_streams_++);
+  client.gpu_stream[stream] = free_gpu_streams_.top();
+  free_gpu_streams_.pop();
+  return client.gpu_stream[stream];
+}
+
+std::uint32_t Simulation::FreeToken() {
+  if (free_tokens_.empty()) {
+    in_flight_.emplace_back();
+    return static_cast<std::uint32_t>(in_flight_.size() - 1);
+  }
+  const std::uint32_t token = free_tokens_.back();
+  free_tokens_.pop_back();
+  return token;
+}
+
+void Simulation::Issue(const CommandFeed::Choice& choice) {
+  const auto [index, stream, command] = choice;
+  const Client& client = clients_[index];
+  const KernelOfModel& kernel =
+      workload_.models[client.running->model][client.streams[stream][client.next[stream] - 1]];
+  const std::uint32_t token = FreeToken();
+  in_flight_[token] = {index, stream, client.posted[stream], command};
+  feed_.Dispatched(index, stream, now_ns_);
+  gpu_.Submit({.token = token,
+               .stream = GpuStreamFor(clients_[index], stream),
                .blocks = kernel.blocks,
                .threads = kernel.threads,
                .block_ns = kernel.block_ns},
               now_ns_);
-  MakeReady(index, stream);
+  Announce(index, stream);
 }
 
-void Simulation::Complete(ReadyId id) {
-  const InFlight& command = in_flight_[id];
-  Client& client = clients_[command.client];
-  const std::uint64_t began_ns = std::max(command.dispatched_ns, client.last_end_ns[command.stream]);
-  const std::uint64_t measured_ns = now_ns_ - began_ns;
-  client.last_end_ns[command.stream] = now_ns_;
-  client.path.measured_ns += measured_ns;
-  knowledge_.KernelDone(command.shape, measured_ns);
-  if (observer_.on_completed) observer_.on_completed(host_.Command(id), now_ns_);
-  host_.Completed(id, measured_ns, now_ns_);
+void Simulation::Complete(std::uint32_t token) {
+  const InFlight done = in_flight_[token];
+  free_tokens_.push_back(token);
+  if (observer_.on_completed) observer_.on_completed(feed_.host().Command(done.command), now_ns_);
+  feed_.Completed(done.client, done.stream, done.sequence, now_ns_);
   ++result_.commands;
-  ++result_.tenants[workload_.clients[command.client].tenant].commands;
-  if (--client.commands_left == 0) EndJob(command.client);
+  ++result_.tenants[workload_.clients[done.client].tenant].commands;
+  Client& client = clients_[done.client];
+  if (--client.in_flight[done.stream] == 0) free_gpu_streams_.push(client.gpu_stream[done.stream]);
+  if (--client.commands_left == 0) EndJob(done.client);
 }
 
 }  // namespace paella::scheduler_daemon

@@ -1,11 +1,9 @@
-// The scheduler's loop in virtual time: the real PolicyHost, policies and knowledge over GpuModel.
+// The scheduler's loop in virtual time: the real CommandFeed with its host, policies, knowledge and limits over GpuModel.
 //
-//   workload ─▶ client: a job's commands, a queue for each stream ─▶ PolicyHost ─▶ GpuModel ─▶ completed, learned
+//   workload ─▶ client: a job's commands, a queue for each stream ─▶ CommandFeed ─▶ GpuModel ─▶ completed, learned
 //
-// A stream's next command is ready as soon as the one before it is dispatched, since the GPU keeps their order, and so
-// that one tenant alone can fill it. At most `in_flight` commands are on the GPU. A command's measured duration is the
-// time from when it could start (dispatched, and its stream's earlier ones complete) to its end. The same input makes
-// the same output.
+// A stream's next command can go as soon as the one before it is dispatched, since the GPU keeps their order. Every
+// completion is seen at once. The same input makes the same output.
 #ifndef PAELLA_SCHEDULER_DAEMON_SIMULATOR_SIMULATION_H_
 #define PAELLA_SCHEDULER_DAEMON_SIMULATOR_SIMULATION_H_
 
@@ -17,8 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "scheduler_daemon/knowledge/knowledge.h"
-#include "scheduler_daemon/policies/policy_host.h"
+#include "scheduler_daemon/policies/command_feed.h"
 #include "scheduler_daemon/simulator/gpu_model.h"
 #include "scheduler_daemon/simulator/workload.h"
 
@@ -26,7 +23,7 @@ namespace paella::scheduler_daemon {
 
 struct SimulationSettings {
   GpuDescription gpu{};
-  std::uint32_t in_flight = 16;
+  InFlightLimits limits{};
   std::uint64_t end_ns = kNever;  // jobs that arrive later are left out
 };
 
@@ -59,47 +56,55 @@ class Simulation {
   // To the end of the last job.
   SimulationResult Run();
 
-  PolicyHost& host() { return host_; }
-  const Knowledge& knowledge() const { return knowledge_; }
+  PolicyHost& host() { return feed_.host(); }
+  const CommandFeed& feed() const { return feed_; }
+  const Knowledge& knowledge() const { return feed_.knowledge(); }
 
  private:
   struct Client {
     std::size_t next_job = 0;
     const PlannedJob* running = nullptr;
-    JobId job = 0;
-    JobPath path;
+    std::uint32_t jobs_ended = 0;
     std::uint64_t commands_left = 0;  // of the running job: not complete
     std::array<std::vector<std::uint32_t>, Workload::kStreams> streams;  // kernels of the model
-    std::array<std::size_t, Workload::kStreams> next{};  // ready or further
-    std::array<std::uint64_t, Workload::kStreams> last_end_ns{};
+    std::array<std::size_t, Workload::kStreams> next{};       // of them: announced or further
+    std::array<std::uint64_t, Workload::kStreams> posted{};  // sequence of the last command
+    std::array<std::uint32_t, Workload::kStreams> in_flight{};
+    std::array<std::uint32_t, Workload::kStreams> gpu_stream{};  // while something is in flight
   };
   struct InFlight {
     std::uint32_t client;
     std::uint32_t stream;
-    std::uint64_t shape;
-    std::uint64_t dispatched_ns;
+    std::uint64_t sequence;
+    ReadyId command;
   };
 
   void AwaitNextJob(std::uint32_t client);
   void BeginJob(std::uint32_t client);
   void EndJob(std::uint32_t client);
-  void MakeReady(std::uint32_t client, std::uint32_t stream);
+  void Announce(std::uint32_t client, std::uint32_t stream);
+  void AnnounceAll();
   void Dispatch();
-  void Issue(ReadyId command);
-  void Complete(ReadyId command);
+  void Issue(const CommandFeed::Choice& choice);
+  void Complete(std::uint32_t token);
+  std::uint32_t GpuStreamFor(Client& client, std::uint32_t stream);
+  std::uint32_t FreeToken();
   std::uint64_t NextEventNs() const;
 
   const Workload& workload_;
   const SimulationSettings settings_;
   const SimulationObserver observer_;
-  PolicyHost host_;
-  Knowledge knowledge_;
+  CommandFeed feed_;
   GpuModel gpu_;
-  std::vector<Client> clients_;
+  std::vector<Client> clients_;  // by their numbers in the feed, too
   using Arrival = std::pair<std::uint64_t, std::uint32_t>;  // when, client
   std::priority_queue<Arrival, std::vector<Arrival>, std::greater<>> arrivals_;
-  std::vector<InFlight> in_flight_;  // by ReadyId
-  std::vector<const KernelOfModel*> kernels_;  // by ReadyId
+  std::vector<InFlight> in_flight_;  // by the GPU model's token
+  std::vector<std::uint32_t> free_tokens_;
+  // A client's stream has one of the GPU's while it has work there, as in the executor: beyond the number of hardware
+  // queues they share them.
+  std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, std::greater<>> free_gpu_streams_;
+  std::uint32_t gpu_streams_ = 0;
   std::vector<std::uint32_t> completed_;
   std::uint64_t now_ns_ = 0;
   std::uint64_t commands_read_ = 0;

@@ -53,7 +53,14 @@ Workload AnyWorkload() {
   return workload;
 }
 
-SimulationSettings AnySettings() { return {.in_flight = Between<std::uint32_t>(1, 20)}; }
+SimulationSettings AnySettings() {
+  return {.limits = {.stream_ahead_ns = Between<std::uint64_t>(0, 300'000),
+                     .total_ahead_ns = Between<std::uint64_t>(0, 500'000)}};
+}
+
+SimulationSettings OneInFlight() {
+  return {.limits = {.stream_ahead_ns = 0, .one_at_a_time = true}};
+}
 
 std::unique_ptr<PolicyOperations> AnyPolicy() {
   const auto index = Between<std::size_t>(0, PolicyCatalogue().size() - 1);
@@ -142,7 +149,7 @@ RC_GTEST_PROP(PolicyProperties, EveryCommandRunsOnceInTheOrderOfItsStreamAndNone
     ++completed[command.arrival];
   };
   observer.on_rest = [&](const PolicyHost& host, std::uint64_t) {
-    RC_ASSERT(host.ready() == 0 || host.in_flight() >= settings.in_flight);
+    RC_ASSERT(host.ready() == 0 || host.in_flight() > 0);
   };
   Simulation simulation(workload, AnyPolicy(), settings, {}, observer);
   const SimulationResult result = simulation.Run();
@@ -178,7 +185,9 @@ RC_GTEST_PROP(PolicyProperties, APolicyThatMisbehavesIsEvictedAndNothingIsLost, 
   Simulation simulation(workload, std::make_unique<Misbehaving>(kind, after), AnySettings());
   RC_ASSERT(simulation.Run().commands == CommandsOf(workload));
   // What was dispatched last is gone; but its number may be another command's by now, and then it is a right answer.
-  if (kind != 3) RC_ASSERT(simulation.host().evictions().size() == (commands > after ? 1u : 0u));
+  // It may be asked more than once for each command: what it picked could not go yet.
+  if (kind != 3 && commands > after) RC_ASSERT(simulation.host().evictions().size() == 1u);
+  RC_ASSERT(simulation.host().evictions().size() <= 1u);
 }
 
 RC_GTEST_PROP(PolicyProperties, PoliciesCanBeExchangedAtAnyMoment, ()) {
@@ -226,12 +235,12 @@ RC_GTEST_PROP(PolicyProperties, NoBackloggedTenantIsOwedMuchMoreThanTheThreshold
   const double slack_ns = static_cast<double>(workload.tenants.size() * kLongestBlockNs) / least_weight;
   SimulationObserver observer;
   observer.on_rest = [&](const PolicyHost& host, std::uint64_t) {
-    if (host.ready() + host.in_flight() != workload.tenants.size() + 1) return;  // somebody has no work any more
+    if (host.ready() + host.in_flight() != workload.tenants.size()) return;  // somebody has no work any more
     for (TenantId tenant = 0; tenant < workload.tenants.size(); ++tenant) {
       RC_ASSERT(host.DebtNs(tenant) <= static_cast<double>(threshold_us) * 1e3 + slack_ns);
     }
   };
-  Simulation(workload, MakePolicyOperations("paella", settings, error), {.in_flight = 1}, {}, observer).Run();
+  Simulation(workload, MakePolicyOperations("paella", settings, error), OneInFlight(), {}, observer).Run();
 }
 
 RC_GTEST_PROP(PolicyProperties, WeightedFairQueueingIsFairToWithinTwoCommands, ()) {
@@ -240,7 +249,7 @@ RC_GTEST_PROP(PolicyProperties, WeightedFairQueueingIsFairToWithinTwoCommands, (
   SimulationObserver observer;
   const std::vector<std::string> settings{"starvation_ms=0"};
   observer.on_rest = [&](const PolicyHost& host, std::uint64_t) {
-    if (host.ready() + host.in_flight() != workload.tenants.size() + 1) return;
+    if (host.ready() + host.in_flight() != workload.tenants.size()) return;
     for (TenantId a = 0; a < workload.tenants.size(); ++a) {
       for (TenantId b = 0; b < workload.tenants.size(); ++b) {
         const double bound_ns = kLongestBlockNs / workload.tenants[a].info.weight +
@@ -249,7 +258,7 @@ RC_GTEST_PROP(PolicyProperties, WeightedFairQueueingIsFairToWithinTwoCommands, (
       }
     }
   };
-  Simulation(workload, MakePolicyOperations("wfq", settings, error), {.in_flight = 1}, {}, observer).Run();
+  Simulation(workload, MakePolicyOperations("wfq", settings, error), OneInFlight(), {}, observer).Run();
 }
 
 RC_GTEST_PROP(PolicyProperties, TheSameInputMakesTheSameOutput, ()) {

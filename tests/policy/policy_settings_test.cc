@@ -24,7 +24,7 @@ std::string TenantErrorOf(const std::vector<std::string>& settings) {
 
 TEST(PolicySettingsTest, NonsenseIsRefusedWithTheReason) {
   EXPECT_EQ(ErrorOf("lifo", {}),
-            "no policy 'lifo'; there are fifo, job-fifo, round-robin, sjf, srpt, paella, priority, edf, wfq");
+            "there is no policy 'lifo'; there are fifo, job-fifo, round-robin, sjf, srpt, paella, priority, edf, wfq");
   EXPECT_EQ(ErrorOf("wfq", {"speed=3"}), "no setting 'speed'; there are starvation_ms, debt_kept_ms");
   EXPECT_EQ(ErrorOf("paella", {"threshold_ms=-1"}), "threshold_ms: expected a number from 0 to 3600000, got '-1'");
   for (const char* value : {"", "ten", "1x", " 1", "nan", "inf", "1e400"}) {
@@ -58,10 +58,9 @@ TEST(TenantSettingsTest, NonsenseIsRefusedWithTheReason) {
   EXPECT_EQ(TenantErrorOf({"weight=0"}), "weight: expected a number from 0.001 to 1000, got '0'");
   EXPECT_EQ(TenantErrorOf({"weight=5", "deadline_ms=0"}),
             "deadline_ms: expected a number from 0.001 to 3600000, got '0'");
-  EXPECT_EQ(TenantErrorOf({"sm_share_percent=101"}), "sm_share_percent: expected a number from 0.1 to 100, got '101'");
   EXPECT_EQ(TenantErrorOf({"class=urgent"}), "class: expected latency, normal or best-effort, got 'urgent'");
   EXPECT_EQ(TenantErrorOf({"class=latency", "class=normal"}), "class is set twice");
-  EXPECT_EQ(TenantErrorOf({"name=x"}), "no setting 'name'; there are weight, deadline_ms, sm_share_percent");
+  EXPECT_EQ(TenantErrorOf({"name=x"}), "no setting 'name'; there are weight, deadline_ms");
 }
 
 }  // namespace

@@ -32,9 +32,11 @@ std::string TraceError(const std::string& text) {
   return error;
 }
 
-SimulationResult Simulate(const Workload& workload, const char* policy, std::uint32_t in_flight = 16) {
+constexpr SimulationSettings kStrict{.limits = {.stream_ahead_ns = 0, .one_at_a_time = true}};
+
+SimulationResult Simulate(const Workload& workload, const char* policy, const SimulationSettings& settings = {}) {
   std::string error;
-  return Simulation(workload, MakePolicyOperations(policy, {}, error), {.in_flight = in_flight}).Run();
+  return Simulation(workload, MakePolicyOperations(policy, {}, error), settings).Run();
 }
 
 TEST(TraceTest, IsReplayed) {
@@ -95,9 +97,9 @@ TEST(SimulationTest, SrptBringsTheMeanDownAndPredictionsBecomeGood) {
     }
     return sum / jobs;
   };
-  EXPECT_LT(mean(Simulate(workload, "srpt", 1)), 0.8 * mean(Simulate(workload, "fifo", 1)));
+  EXPECT_LT(mean(Simulate(workload, "srpt", kStrict)), 0.8 * mean(Simulate(workload, "fifo", kStrict)));
   std::string error;
-  Simulation simulation(workload, MakePolicyOperations("srpt", {}, error), {.in_flight = 1});
+  Simulation simulation(workload, MakePolicyOperations("srpt", {}, error), kStrict);
   simulation.Run();
   EXPECT_GT(simulation.knowledge().kernel_accuracy.WithinFactor(1.2), 0.9);
   EXPECT_GT(simulation.knowledge().job_accuracy.WithinFactor(1.2), 0.9);
@@ -112,7 +114,7 @@ TEST(SimulationTest, PriorityKeepsALatencyTenantFromABusyNeighbour) {
   workload.clients = {{0, {}}, {1, {{0, 1}}}, {1, {{0, 1}}}, {1, {{0, 1}}}};
   for (std::uint64_t i = 0; i < 50; ++i) workload.clients[0].jobs.push_back({i * 2'000'000, 0});
   const auto p50 = [&](const char* policy) {
-    return Quantile(Simulate(workload, policy, 2).tenants[0].latencies_ns, 0.5);
+    return Quantile(Simulate(workload, policy).tenants[0].latencies_ns, 0.5);
   };
   EXPECT_LT(p50("priority"), p50("fifo"));
 }

@@ -1,0 +1,356 @@
+#include "scheduler_daemon/policies/command_feed.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace paella::scheduler_daemon {
+
+namespace {
+
+constexpr double kFull = 0.999;  // of an engine; sums of shares are not exact
+constexpr std::uint64_t kBetweenLooksNs = 500'000;
+
+}  // namespace
+
+CommandFeed::CommandFeed(std::unique_ptr<PolicyOperations> policy, const Settings& settings, Knowledge knowledge)
+    : settings_(settings), host_(std::move(policy)), knowledge_(std::move(knowledge)) {}
+
+CommandFeed::ClientId CommandFeed::AddClient(std::uint64_t number, TenantId tenant, std::uint64_t tenant_hash,
+                                             const TenantInfo& info, std::uint64_t now_ns) {
+  auto client = static_cast<ClientId>(clients_.size());
+  if (free_clients_.empty()) {
+    clients_.emplace_back();
+  } else {
+    client = free_clients_.back();
+    free_clients_.pop_back();
+  }
+  clients_[client] = {.number = number, .tenant = tenant, .tenant_hash = tenant_hash, .exists = true};
+  if (tenant >= tenants_.size()) tenants_.resize(std::size_t{tenant} + 1);
+  connected_tenants_ += tenants_[tenant].clients++ == 0 ? 1 : 0;
+  host_.SetTenant(tenant, info, now_ns);
+  return client;
+}
+
+void CommandFeed::RemoveClient(ClientId id, std::uint64_t now_ns) {
+  Client& client = clients_[id];
+  EndJob(client, false, now_ns);
+  const TenantId tenant = client.tenant;
+  client = Client();
+  free_clients_.push_back(id);
+  if (--tenants_[tenant].clients != 0) return;
+  --connected_tenants_;
+  tenants_[tenant] = TenantUse();
+  host_.TenantLeft(tenant, now_ns);
+}
+
+CommandFeed::Stream& CommandFeed::StreamOf(ClientId client, std::uint32_t stream) {
+  auto& streams = clients_[client].streams;
+  if (stream >= streams.size()) streams.resize(std::size_t{stream} + 1);
+  return streams[stream];
+}
+
+void CommandFeed::AtRest(ClientId id, std::uint32_t waits_ended) {
+  Client& client = clients_[id];
+  if (std::exchange(client.waits_ended, waits_ended) != waits_ended) client.boundaries.Seen();
+}
+
+void CommandFeed::BeginRound(std::uint64_t now_ns) {
+  ask_again_ns_ = kNever;
+  for (Client& client : clients_) {
+    if (client.job && client.outstanding == 0 && client.boundaries.HasPaused(now_ns)) EndJob(client, false, now_ns);
+  }
+}
+
+bool CommandFeed::WantsHead(ClientId id, std::uint32_t number, std::uint64_t now_ns) {
+  const auto& streams = clients_[id].streams;
+  if (number >= streams.size()) return true;
+  const Stream& stream = streams[number];
+  if (stream.announced != kNone) return false;
+  if (!is_shared() || stream.first == kNone) return true;
+  const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
+  const std::uint64_t ran_ns = std::min(now_ns - began_ns, host_.Command(stream.first).predicted_ns);
+  const std::uint64_t to_run_ns = stream.ahead_ns - ran_ns;
+  if (to_run_ns <= settings_.limits.stream_ahead_ns) return true;
+  if (ran_ns < host_.Command(stream.first).predicted_ns) {
+    ask_again_ns_ = std::min(ask_again_ns_, now_ns + to_run_ns - settings_.limits.stream_ahead_ns);
+  }
+  return false;
+}
+
+Prediction CommandFeed::Predict(const Work& work) const {
+  Prediction prediction = knowledge_.kernels.Predict(work.shape);
+  if (prediction.observations == 0) prediction.duration_ns *= std::max(1u, work.units);
+  return prediction;
+}
+
+void CommandFeed::Ready(ClientId id, std::uint32_t number, std::uint64_t sequence, std::uint64_t arrival,
+                        const Work& work, std::uint64_t now_ns) {
+  Client& client = clients_[id];
+  const JobId job = JobForNext(client, now_ns);
+  const Prediction prediction = Predict(work);
+  const ReadyId command = host_.CommandReady({.client = client.number,
+                                              .tenant = client.tenant,
+                                              .stream = number,
+                                              .job = job,
+                                              .observations = prediction.observations,
+                                              .arrival = arrival,
+                                              .predicted_ns = prediction.duration_ns,
+                                              .spread_ns = prediction.spread_ns},
+                                             now_ns);
+  if (command >= entries_.size()) entries_.resize(std::size_t{command} + 1);
+  entries_[command] = {.client = id, .stream = number, .sequence = sequence, .work = work};
+  StreamOf(id, number).announced = command;
+  ++client.outstanding;
+  ++jobs_[job].outstanding;
+  ++tenants_[client.tenant].outstanding;
+}
+
+// The job that a client's next command belongs to.
+JobId CommandFeed::JobForNext(Client& client, std::uint64_t now_ns) {
+  const JobBoundaries::Begin begin = client.boundaries.Submitted(now_ns);
+  if (begin != JobBoundaries::Begin::kNo || !client.job) {
+    EndJob(client, begin == JobBoundaries::Begin::kCut, now_ns);
+    BeginJob(client, now_ns);
+  }
+  return *client.job;
+}
+
+void CommandFeed::BeginJob(Client& client, std::uint64_t now_ns) {
+  JobPath path = knowledge_.jobs.Begin(client.tenant_hash);
+  const Prediction remaining = knowledge_.jobs.Remaining(path);
+  const JobId job = host_.BeginJob({.tenant = client.tenant,
+                                    .client = client.number,
+                                    .remaining_ns = remaining.duration_ns,
+                                    .observations = remaining.observations},
+                                   now_ns);
+  if (job >= jobs_.size()) jobs_.resize(std::size_t{job} + 1);
+  jobs_[job] = {.path = std::move(path)};
+  client.job = job;
+}
+
+void CommandFeed::EndJob(Client& client, bool was_cut, std::uint64_t now_ns) {
+  if (!client.job) return;
+  const JobId job = *std::exchange(client.job, std::nullopt);
+  jobs_[job].is_over = true;
+  jobs_[job].was_cut = was_cut;
+  EndIfDone(job, now_ns);
+}
+
+void CommandFeed::EndIfDone(JobId id, std::uint64_t now_ns) {
+  Job& job = jobs_[id];
+  if (!job.is_over || job.outstanding != 0) return;
+  // One that was cut ended where its program did not, and one without a command is none.
+  if (!job.was_cut && job.path.commands != 0) knowledge_.JobDone(job.path);
+  job = Job();
+  host_.EndJob(id, now_ns);
+}
+
+void CommandFeed::CountOut(Client& client, const CommandInfo& info, std::uint64_t now_ns) {
+  --client.outstanding;
+  client.boundaries.Completed(now_ns);
+  --tenants_[info.tenant].outstanding;
+  --jobs_[info.job].outstanding;
+}
+
+void CommandFeed::Withdraw(ClientId id, std::uint32_t number, std::uint64_t now_ns) {
+  Stream& stream = StreamOf(id, number);
+  if (stream.announced == kNone) return;
+  const ReadyId command = std::exchange(stream.announced, kNone);
+  const CommandInfo info = host_.Command(command);
+  host_.Withdraw(command, now_ns);
+  CountOut(clients_[id], info, now_ns);
+  EndIfDone(info.job, now_ns);
+}
+
+void CommandFeed::WithdrawAll(ClientId id, std::uint64_t now_ns) {
+  for (std::uint32_t stream = 0; stream < clients_[id].streams.size(); ++stream) Withdraw(id, stream, now_ns);
+}
+
+std::optional<CommandFeed::Choice> CommandFeed::Pick(std::uint64_t now_ns) {
+  const std::optional<ReadyId> command = host_.Pick(now_ns);
+  if (!command || !MayGo(*command, now_ns)) return std::nullopt;
+  return Choice{entries_[*command].client, entries_[*command].stream, *command};
+}
+
+bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
+  if (!is_shared()) return true;
+  if (IsHeld(host_.Command(command).tenant, now_ns)) return false;
+  EngineUse& use = UseOf(command);
+  if (HasRoom(use, now_ns) || (ForgetOverdue(now_ns) && HasRoom(use, now_ns))) return true;
+  if (settings_.limits.one_at_a_time) return false;
+  const auto total_ahead_ns = static_cast<double>(settings_.limits.total_ahead_ns);
+  const bool time_makes_room = use.behind_ns <= total_ahead_ns;
+  const double wait_ns = time_makes_room ? use.to_run_ns() - total_ahead_ns : kBetweenLooksNs;
+  ask_again_ns_ = std::min(ask_again_ns_, now_ns + static_cast<std::uint64_t>(wait_ns) + 1);
+  return false;
+}
+
+bool CommandFeed::HasRoom(EngineUse& use, std::uint64_t now_ns) const {
+  if (settings_.limits.one_at_a_time) return use.commands == 0;
+  use.Advance(now_ns);
+  return use.filled < kFull || use.to_run_ns() <= static_cast<double>(settings_.limits.total_ahead_ns);
+}
+
+// The first commands of streams that take far too long: what waits behind them waits for nobody knows what.
+bool CommandFeed::ForgetOverdue(std::uint64_t now_ns) {
+  if (now_ns - last_overdue_look_ns_ < kBetweenLooksNs) return false;
+  last_overdue_look_ns_ = now_ns;
+  bool any = false;
+  for (Client& client : clients_) {
+    for (Stream& stream : client.streams) {
+      if (stream.first == kNone || stream.is_overdue) continue;
+      const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
+      const std::uint64_t patience_ns =
+          settings_.limits.overdue_factor * host_.Command(stream.first).predicted_ns + settings_.limits.patience_ns;
+      if (now_ns - began_ns <= patience_ns) continue;
+      CountBehind(stream, -1);
+      stream.is_overdue = any = true;
+    }
+  }
+  return any;
+}
+
+// Best-effort work waits while latency work is there, but not for ever.
+bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
+  if (!host_.policy_goes_by_classes() || host_.Tenant(tenant).tenant_class != TenantClass::kBestEffort) return false;
+  bool is_latency_there = false;
+  for (TenantId other = 0; other < tenants_.size(); ++other) {
+    is_latency_there |= tenants_[other].outstanding != 0 && host_.Tenant(other).tenant_class == TenantClass::kLatency;
+  }
+  if (!is_latency_there) {
+    held_since_ns_.reset();
+    return false;
+  }
+  if (!held_since_ns_) held_since_ns_ = now_ns;
+  const std::uint64_t until_ns = *held_since_ns_ + settings_.limits.longest_hold_ns;
+  if (now_ns <= until_ns) {
+    ask_again_ns_ = std::min(ask_again_ns_, until_ns + 1);
+    return true;
+  }
+  held_since_ns_.reset();  // one goes, and the next is held anew
+  return false;
+}
+
+void CommandFeed::EngineUse::Advance(std::uint64_t now_ns) {
+  running_ns = std::max(0.0, running_ns - static_cast<double>(now_ns - at_ns));
+  at_ns = now_ns;
+}
+
+void CommandFeed::BecomesFirst(ReadyId command, std::uint64_t now_ns) {
+  EngineUse& use = UseOf(command);
+  use.Advance(now_ns);
+  use.filled += entries_[command].work.share;
+  use.firsts_ns += WorkOf(command);
+  use.running_ns += WorkOf(command);
+}
+
+void CommandFeed::IsFirstNoMore(ReadyId command, std::uint64_t now_ns) {
+  EngineUse& use = UseOf(command);
+  use.Advance(now_ns);
+  use.filled -= entries_[command].work.share;
+  use.firsts_ns = std::max(0.0, use.firsts_ns - WorkOf(command));
+  use.running_ns = std::min(use.running_ns, use.firsts_ns);  // it was quicker than predicted
+  if (--use.commands == 0) use.filled = use.firsts_ns = use.running_ns = use.behind_ns = 0;  // what rounding left
+}
+
+void CommandFeed::CountBehind(const Stream& stream, double sign) {
+  for (ReadyId command = entries_[stream.first].next; command != kNone; command = entries_[command].next) {
+    UseOf(command).behind_ns += sign * WorkOf(command);
+  }
+}
+
+bool CommandFeed::Dispatched(ClientId id, std::uint32_t number, std::uint64_t now_ns) {
+  Client& client = clients_[id];
+  Stream& stream = StreamOf(id, number);
+  const ReadyId command = std::exchange(stream.announced, kNone);
+  Entry& entry = entries_[command];
+  entry.dispatched_ns = now_ns;
+  ++UseOf(command).commands;
+  if (stream.first == kNone) {
+    BecomesFirst(command, now_ns);
+  } else if (!stream.is_overdue) {
+    UseOf(command).behind_ns += WorkOf(command);
+  }
+  (stream.last == kNone ? stream.first : entries_[stream.last].next) = command;
+  stream.last = command;
+  host_.Dispatched(command, now_ns);
+
+  const CommandInfo& info = host_.Command(command);
+  Job& job = jobs_[info.job];
+  knowledge_.jobs.Advance(job.path, entry.work.shape, info.predicted_ns);
+  if (client.job == info.job) {
+    const Prediction remaining = knowledge_.jobs.Remaining(job.path);
+    host_.SetRemaining(info.job, remaining.duration_ns, remaining.observations, now_ns);
+  }
+  stream.ahead_ns += info.predicted_ns;
+  stream.unseen_ns += info.predicted_ns;
+  const bool look = info.observations < kWellKnown || (is_shared() && stream.unseen_ns >= settings_.limits.mark_every_ns);
+  if (look) stream.unseen_ns = 0;
+  return look;
+}
+
+CommandFeed::Batch CommandFeed::Sight(const Stream& stream, std::uint64_t sequence, std::uint64_t now_ns) const {
+  Batch batch;
+  // A command behind another begins when that one ends; the first of a stream that was idle has a way to go.
+  const std::uint64_t dispatched_ns = entries_[stream.first].dispatched_ns;
+  const bool was_idle = dispatched_ns >= stream.last_sight_ns;
+  batch.took_ns = now_ns - std::max(dispatched_ns, stream.last_sight_ns);
+  if (was_idle) batch.took_ns -= std::min(batch.took_ns, settings_.sight_latency_ns);
+  for (ReadyId command = stream.first; command != kNone && entries_[command].sequence <= sequence;
+       command = entries_[command].next) {
+    const CommandInfo& info = host_.Command(command);
+    (info.observations == 0 ? batch.guessed_ns : batch.known_ns) += info.predicted_ns;
+  }
+  return batch;
+}
+
+bool CommandFeed::IsAssumed(ReadyId command, const Batch& batch) const {
+  return batch.Splits() && host_.Command(command).observations != 0;
+}
+
+// Of the time that the batch took, what the command is thought to have taken.
+std::uint64_t CommandFeed::ShareOf(ReadyId command, const Batch& batch) const {
+  const CommandInfo& info = host_.Command(command);
+  const auto part = [&](std::uint64_t time_ns, std::uint64_t of_ns) {
+    return static_cast<std::uint64_t>(static_cast<double>(time_ns) * static_cast<double>(info.predicted_ns) /
+                                      static_cast<double>(std::max<std::uint64_t>(1, of_ns)));
+  };
+  if (IsAssumed(command, batch)) return info.predicted_ns;
+  if (batch.Splits()) return part(batch.took_ns - batch.known_ns, batch.guessed_ns);
+  return part(batch.took_ns, batch.known_ns + batch.guessed_ns);
+}
+
+void CommandFeed::Completed(ClientId id, std::uint32_t number, std::uint64_t sequence, std::uint64_t now_ns) {
+  Stream& stream = StreamOf(id, number);
+  if (stream.first == kNone || entries_[stream.first].sequence > sequence) return;
+  const Batch batch = Sight(stream, sequence, now_ns);
+  if (!stream.is_overdue) CountBehind(stream, -1);
+  stream.is_overdue = false;
+  while (stream.first != kNone && entries_[stream.first].sequence <= sequence) {
+    const ReadyId command = stream.first;
+    IsFirstNoMore(command, now_ns);
+    stream.ahead_ns -= host_.Command(command).predicted_ns;
+    stream.first = entries_[command].next;
+    if (stream.first != kNone) BecomesFirst(stream.first, now_ns);
+    CompleteOne(command, batch, now_ns);
+  }
+  stream.last_sight_ns = now_ns;
+  if (stream.first != kNone) {
+    CountBehind(stream, 1);
+  } else {
+    stream.last = kNone;
+    stream.unseen_ns = 0;
+  }
+}
+
+void CommandFeed::CompleteOne(ReadyId command, const Batch& batch, std::uint64_t now_ns) {
+  const std::uint64_t measured_ns = ShareOf(command, batch);
+  if (!IsAssumed(command, batch)) knowledge_.KernelDone(entries_[command].work.shape, measured_ns);
+  const CommandInfo info = host_.Command(command);
+  jobs_[info.job].path.measured_ns += measured_ns;
+  host_.Completed(command, measured_ns, now_ns);
+  CountOut(clients_[entries_[command].client], info, now_ns);
+  EndIfDone(info.job, now_ns);
+}
+
+}  // namespace paella::scheduler_daemon

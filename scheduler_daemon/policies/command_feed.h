@@ -1,0 +1,198 @@
+// Tells the policy what happens to commands, and learns from it: stands between those who know streams and sequences
+// (the executor's Scheduler, the simulator) and those who know jobs and durations (PolicyHost, Knowledge).
+//
+//   a stream's head can go ─ Ready ─▶ announced ─ Pick, Dispatched ─▶ in flight ─ Completed ─▶ learned from
+//                                         └─ Withdraw ─▶ unknown again
+//
+// Of a stream one command is announced at a time; what waits behind it is not known here.
+//
+// *Jobs* begin where JobBoundaries says so, and end when their last command is complete and the next one began, or the
+// client paused. *Durations* are what passed between two sights of a stream's progress, less the time that a command
+// takes to get to the GPU and its completion to be seen. Commands that completed between the same two sights share it
+// as predicted; those that nobody knows yet share what the known ones leave. *In flight* holds what InFlightLimits say.
+//
+// Pure, as policies are: time is an argument. One thread.
+#ifndef PAELLA_SCHEDULER_DAEMON_POLICIES_COMMAND_FEED_H_
+#define PAELLA_SCHEDULER_DAEMON_POLICIES_COMMAND_FEED_H_
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "scheduler_daemon/knowledge/job_boundaries.h"
+#include "scheduler_daemon/knowledge/knowledge.h"
+#include "scheduler_daemon/policies/in_flight_limits.h"
+#include "scheduler_daemon/policies/policy_host.h"
+
+namespace paella::scheduler_daemon {
+
+// What of the GPU a command keeps busy: each has a bound in flight of its own.
+enum class Engine : std::uint8_t { kCompute, kCopyToDevice, kCopyFromDevice };
+inline constexpr std::size_t kEngines = 3;
+
+struct Work {
+  std::uint64_t shape = 0;  // a hash, the same after a restart: what durations are learned by
+  std::uint32_t units = 1;  // for how many commands of unknown length it counts before it was measured: a graph's nodes
+  Engine engine = Engine::kCompute;
+  double share = 1;         // of the engine that it fills while it runs, at most 1
+};
+
+class CommandFeed {
+ public:
+  using ClientId = std::uint32_t;  // small number, used again
+
+  struct Settings {
+    InFlightLimits limits{};
+    // From the dispatch of an empty command until its completion is seen, on an idle GPU.
+    std::uint64_t sight_latency_ns = 0;
+  };
+
+  // `policy` may be null: fifo.
+  CommandFeed(std::unique_ptr<PolicyOperations> policy, const Settings& settings, Knowledge knowledge = {});
+
+  // `client`: its number for people. `tenant_hash`: the same after a restart. `info`: the tenant's, from now on.
+  ClientId AddClient(std::uint64_t client, TenantId tenant, std::uint64_t tenant_hash, const TenantInfo& info,
+                     std::uint64_t now_ns);
+  // Nothing of it is announced or in flight.
+  void RemoveClient(ClientId client, std::uint64_t now_ns);
+
+  // The client has nothing to do. `waits_ended` counts how often the client has been told that its work is done: what
+  // comes after another one is another job.
+  void AtRest(ClientId client, std::uint32_t waits_ended);
+
+  // Once before heads are announced: ends jobs whose clients paused.
+  void BeginRound(std::uint64_t now_ns);
+  // Whether the stream may be given more, and has nothing announced.
+  bool WantsHead(ClientId client, std::uint32_t stream, std::uint64_t now_ns);
+  void Ready(ClientId client, std::uint32_t stream, std::uint64_t sequence, std::uint64_t arrival, const Work& work,
+             std::uint64_t now_ns);
+  void Withdraw(ClientId client, std::uint32_t stream, std::uint64_t now_ns);  // if it is announced
+  void WithdrawAll(ClientId client, std::uint64_t now_ns);
+
+  struct Choice {
+    ClientId client;
+    std::uint32_t stream;
+    ReadyId command;
+  };
+  // Whose head goes next. Nothing: none is announced, the policy waits, or enough is in flight.
+  std::optional<Choice> Pick(std::uint64_t now_ns);
+  // When, if nothing else happens, something may go that cannot now. kNever: there is nothing.
+  std::uint64_t ask_again_ns() const { return std::min(ask_again_ns_, host_.ask_again_ns()); }
+  // Whether the command's end should be seen for itself soon.
+  bool Dispatched(ClientId client, std::uint32_t stream, std::uint64_t now_ns);
+  // All of the stream up to `sequence` is done, as seen now.
+  void Completed(ClientId client, std::uint32_t stream, std::uint64_t sequence, std::uint64_t now_ns);
+
+  PolicyHost& host() { return host_; }
+  const PolicyHost& host() const { return host_; }
+  const Knowledge& knowledge() const { return knowledge_; }
+  bool is_shared() const { return connected_tenants_ > 1; }
+
+ private:
+  static constexpr ReadyId kNone = kPickNothing;
+  // A kernel seen less often is looked at for itself.
+  static constexpr std::uint32_t kWellKnown = 4;
+
+  struct Stream {
+    ReadyId announced = kNone;
+    ReadyId first = kNone, last = kNone;  // in flight, in order
+    std::uint64_t ahead_ns = 0;           // predicted, of those in flight
+    std::uint64_t unseen_ns = 0;          // the same since somebody was told to look
+    std::uint64_t last_sight_ns = 0;
+    bool is_overdue = false;  // its first command is, and what is behind does not count
+  };
+  struct Client {
+    std::uint64_t number = 0;
+    TenantId tenant = 0;
+    std::uint64_t tenant_hash = 0;
+    std::uint32_t waits_ended = 0;
+    std::uint32_t outstanding = 0;  // announced or in flight
+    JobBoundaries boundaries{};
+    std::optional<JobId> job{};  // the present one
+    std::vector<Stream> streams{};
+    bool exists = false;
+  };
+  struct Job {
+    JobPath path{};
+    std::uint32_t outstanding = 0;
+    bool is_over = false;
+    bool was_cut = false;
+  };
+  struct Entry {  // of a command that is announced or in flight
+    ClientId client = 0;
+    std::uint32_t stream = 0;
+    std::uint64_t sequence = 0;
+    Work work{};
+    std::uint64_t dispatched_ns = 0;
+    ReadyId next = kNone;  // in flight in its stream
+  };
+  struct TenantUse {
+    std::uint32_t clients = 0;
+    std::uint32_t outstanding = 0;  // commands
+  };
+  // Of commands in flight, in time of the whole engine: predicted times shares.
+  struct EngineUse {
+    std::size_t commands = 0;
+    double filled = 0;      // the shares of those that are first in their streams: what can run at once
+    double firsts_ns = 0;   // all of them
+    double running_ns = 0;  // what should be left of that
+    double behind_ns = 0;   // those that wait behind a first one
+    std::uint64_t at_ns = 0;
+
+    void Advance(std::uint64_t now_ns);
+    double to_run_ns() const { return running_ns + behind_ns; }
+  };
+  struct Batch {  // what completed between two sights
+    std::uint64_t took_ns = 0;
+    std::uint64_t known_ns = 0;
+    std::uint64_t guessed_ns = 0;
+
+    // What is known of it says what the rest took.
+    bool Splits() const { return guessed_ns != 0 && known_ns != 0 && took_ns > known_ns; }
+  };
+
+  Stream& StreamOf(ClientId client, std::uint32_t stream);
+  JobId JobForNext(Client& client, std::uint64_t now_ns);
+  void BeginJob(Client& client, std::uint64_t now_ns);
+  void EndJob(Client& client, bool was_cut, std::uint64_t now_ns);
+  void EndIfDone(JobId job, std::uint64_t now_ns);
+  void CountOut(Client& client, const CommandInfo& info, std::uint64_t now_ns);
+  Prediction Predict(const Work& work) const;
+  Batch Sight(const Stream& stream, std::uint64_t sequence, std::uint64_t now_ns) const;
+  bool IsAssumed(ReadyId command, const Batch& batch) const;
+  std::uint64_t ShareOf(ReadyId command, const Batch& batch) const;
+  EngineUse& UseOf(ReadyId command) { return engines_[static_cast<std::size_t>(entries_[command].work.engine)]; }
+  double WorkOf(ReadyId command) const {
+    return static_cast<double>(host_.Command(command).predicted_ns) * entries_[command].work.share;
+  }
+  void CompleteOne(ReadyId command, const Batch& batch, std::uint64_t now_ns);
+  void BecomesFirst(ReadyId command, std::uint64_t now_ns);
+  void IsFirstNoMore(ReadyId command, std::uint64_t now_ns);
+  // Counts what is behind a stream's first command, or takes it out.
+  void CountBehind(const Stream& stream, double sign);
+  bool ForgetOverdue(std::uint64_t now_ns);
+  bool HasRoom(EngineUse& use, std::uint64_t now_ns) const;
+  bool MayGo(ReadyId command, std::uint64_t now_ns);
+  bool IsHeld(TenantId tenant, std::uint64_t now_ns);
+
+  const Settings settings_;
+  PolicyHost host_;
+  Knowledge knowledge_;
+  std::vector<Client> clients_;
+  std::vector<ClientId> free_clients_;
+  std::vector<Job> jobs_;           // by JobId
+  std::vector<Entry> entries_;      // by ReadyId
+  std::vector<TenantUse> tenants_;  // by TenantId
+  std::array<EngineUse, kEngines> engines_{};
+  std::optional<std::uint64_t> held_since_ns_;
+  std::size_t connected_tenants_ = 0;
+  std::uint64_t ask_again_ns_ = kNever;  // since the round began
+  std::uint64_t last_overdue_look_ns_ = 0;
+};
+
+}  // namespace paella::scheduler_daemon
+
+#endif  // PAELLA_SCHEDULER_DAEMON_POLICIES_COMMAND_FEED_H_

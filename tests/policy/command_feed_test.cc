@@ -1,0 +1,321 @@
+// What the feed makes of streams and sequences: jobs, durations, and what may be in flight.
+#include "scheduler_daemon/policies/command_feed.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "scheduler_daemon/policies/catalogue.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr std::uint64_t kUs = 1'000;
+constexpr std::uint64_t kMs = 1'000'000;
+
+std::unique_ptr<PolicyOperations> Named(std::string_view name) {
+  std::string error;
+  return MakePolicyOperations(name, {}, error);
+}
+
+// Clients with one stream of kernels each, which are announced, dispatched and completed by hand.
+class CommandFeedTest : public testing::Test {
+ protected:
+  explicit CommandFeedTest(std::string_view policy = "fifo", const CommandFeed::Settings& settings = {})
+      : feed_(Named(policy), settings) {}
+
+  CommandFeed::ClientId Client(TenantId tenant, TenantClass tenant_class = TenantClass::kNormal) {
+    const auto client = feed_.AddClient(100 + tenant, tenant, tenant, {.tenant_class = tenant_class}, now_ns_);
+    posted_.resize(client + 1);
+    return client;
+  }
+  void Ready(CommandFeed::ClientId client, std::uint64_t shape, double share = 1) {
+    feed_.Ready(client, 0, ++posted_[client], arrivals_++, {.shape = shape, .share = share}, now_ns_);
+  }
+  // Announces and dispatches as long as the feed wants more of that client. Returns how many went.
+  int Fill(CommandFeed::ClientId client, std::uint64_t shape, double share = 1, int most = 100) {
+    int count = 0;
+    for (; count < most && feed_.WantsHead(client, 0, now_ns_); ++count) {
+      Ready(client, shape, share);
+      const auto choice = feed_.Pick(now_ns_);
+      if (!choice) return count;
+      feed_.Dispatched(choice->client, choice->stream, now_ns_);
+    }
+    return count;
+  }
+  void Run(CommandFeed::ClientId client, std::uint64_t shape, std::uint64_t duration_ns) {
+    Ready(client, shape);
+    feed_.Dispatched(client, 0, now_ns_);
+    now_ns_ += duration_ns;
+    feed_.Completed(client, 0, posted_[client], now_ns_);
+  }
+  // A kernel that is known to take so long.
+  void Teach(CommandFeed::ClientId client, std::uint64_t shape, std::uint64_t duration_ns) {
+    for (int i = 0; i < 8; ++i) Run(client, shape, duration_ns);
+  }
+  std::uint64_t Predicted(std::uint64_t shape) const {
+    return feed_.knowledge().kernels.Predict(shape).duration_ns;
+  }
+
+  std::uint64_t now_ns_ = kMs;
+  CommandFeed feed_;
+  std::vector<std::uint64_t> posted_;
+  std::uint64_t arrivals_ = 0;
+};
+
+TEST_F(CommandFeedTest, LearnsHowLongACommandTakes) {
+  const auto client = Client(0);
+  Teach(client, 7, 30 * kUs);
+  EXPECT_EQ(Predicted(7), 30 * kUs);
+}
+
+TEST_F(CommandFeedTest, ACommandBehindAnotherBeginsWhenThatOneEnds) {
+  const auto client = Client(0);
+  for (std::uint64_t shape : {1, 2}) {
+    Ready(client, shape);
+    feed_.Dispatched(client, 0, now_ns_);
+  }
+  feed_.Completed(client, 0, 1, now_ns_ + 10 * kUs);
+  feed_.Completed(client, 0, 2, now_ns_ + 40 * kUs);
+  EXPECT_EQ(Predicted(1), 10 * kUs);
+  EXPECT_EQ(Predicted(2), 30 * kUs);
+}
+
+TEST_F(CommandFeedTest, WhatIsKnownOfABatchSaysWhatTheRestTook) {
+  const auto client = Client(0);
+  Teach(client, 1, 10 * kUs);
+  for (std::uint64_t shape : {1, 2, 1}) {
+    Ready(client, shape);
+    feed_.Dispatched(client, 0, now_ns_);
+  }
+  feed_.Completed(client, 0, posted_[client], now_ns_ + 50 * kUs);
+  EXPECT_EQ(Predicted(1), 10 * kUs);
+  EXPECT_EQ(Predicted(2), 30 * kUs);
+}
+
+TEST_F(CommandFeedTest, AGraphNeverSeenCountsForItsNodes) {
+  const auto client = Client(0);
+  feed_.Ready(client, 0, 1, 0, {.shape = 9, .units = 100}, now_ns_);
+  const auto choice = feed_.Pick(now_ns_);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(feed_.host().Command(choice->command).predicted_ns, 100 * Predicted(9));
+  EXPECT_EQ(feed_.host().Command(choice->command).observations, 0u);
+}
+
+class LatencyOfSight : public CommandFeedTest {
+ protected:
+  LatencyOfSight() : CommandFeedTest("fifo", {.sight_latency_ns = 5 * kUs}) {}
+};
+
+TEST_F(LatencyOfSight, IsNoPartOfADuration) {
+  const auto client = Client(0);
+  Teach(client, 1, 25 * kUs);
+  EXPECT_EQ(Predicted(1), 20 * kUs);
+  Teach(client, 2, 3 * kUs);  // less than it takes to see anything
+  EXPECT_EQ(Predicted(2), 0u);
+}
+
+TEST_F(CommandFeedTest, OneTenantAloneIsNotBounded) {
+  EXPECT_EQ(Fill(Client(0), 1), 100);
+  EXPECT_FALSE(feed_.is_shared());
+}
+
+TEST_F(CommandFeedTest, AStreamGetsNoMoreThanKeepsItBusyOnceOthersHaveWork) {
+  const auto first = Client(0), second = Client(1);
+  Teach(first, 1, 10 * kUs);
+  Teach(second, 2, 1 * kMs);
+  EXPECT_EQ(Fill(first, 1), 11);  // behind 100 us of them one more
+  feed_.Completed(first, 0, posted_[first], now_ns_);
+  EXPECT_EQ(Fill(second, 2), 1);  // always one
+  feed_.BeginRound(now_ns_);
+  EXPECT_FALSE(feed_.WantsHead(second, 0, now_ns_ + 899 * kUs));
+  EXPECT_EQ(feed_.ask_again_ns(), now_ns_ + 900 * kUs);
+  EXPECT_TRUE(feed_.WantsHead(second, 0, now_ns_ + 900 * kUs)) << "what is left of it will soon be done";
+}
+
+TEST_F(CommandFeedTest, AllStreamsTogetherGetNoMoreThanKeepsTheGpuBusy) {
+  std::vector<CommandFeed::ClientId> clients;
+  for (TenantId tenant = 0; tenant < 20; ++tenant) clients.push_back(Client(tenant));
+  for (const auto client : clients) Teach(client, 1, 90 * kUs);
+  int commands = 0;
+  for (const auto client : clients) commands += Fill(client, 1, 1, 1);
+  EXPECT_EQ(commands, 2);  // one leaves room for another, two are more than 100 us
+  EXPECT_EQ(feed_.ask_again_ns(), now_ns_ + 80 * kUs + 1);
+  now_ns_ += 81 * kUs;
+  EXPECT_TRUE(feed_.Pick(now_ns_)) << "though no completion was seen";
+}
+
+TEST_F(CommandFeedTest, SmallCommandsCountForWhatTheyFill) {
+  std::vector<CommandFeed::ClientId> clients;
+  for (TenantId tenant = 0; tenant < 20; ++tenant) clients.push_back(Client(tenant));
+  for (const auto client : clients) Teach(client, 1, 90 * kUs);
+  int commands = 0;
+  for (const auto client : clients) commands += Fill(client, 1, 0.1, 1);
+  EXPECT_EQ(commands, 12);  // ten fill the GPU, and 12 are 100 us of the whole of it
+}
+
+TEST_F(CommandFeedTest, CopiesHaveABoundOfTheirOwn) {
+  const auto first = Client(0), second = Client(1), third = Client(2);
+  for (const auto client : {first, second, third}) Teach(client, 1, kMs);
+  EXPECT_EQ(Fill(first, 1), 1);
+  EXPECT_EQ(Fill(second, 1), 0);
+  feed_.Withdraw(second, 0, now_ns_);
+  feed_.Ready(third, 1, 1, arrivals_++, {.shape = 2, .engine = Engine::kCopyToDevice}, now_ns_);
+  const auto choice = feed_.Pick(now_ns_);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->client, third);
+}
+
+TEST_F(CommandFeedTest, NobodyWaitsForWhatMayNeverEnd) {
+  const auto first = Client(0), second = Client(1);
+  Teach(first, 1, kMs);
+  Teach(second, 1, kMs);
+  EXPECT_EQ(Fill(first, 1), 1);
+  EXPECT_EQ(Fill(second, 1), 0);
+  now_ns_ += kMs;  // it should be over
+  const auto choice = feed_.Pick(now_ns_);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->client, second);
+}
+
+TEST_F(CommandFeedTest, WhatWaitsBehindACommandCountsUntilThatOneIsOverdue) {
+  const auto first = Client(0), second = Client(1);
+  Teach(first, 1, 100 * kUs);
+  Teach(first, 2, 300 * kUs);
+  Teach(second, 1, 100 * kUs);
+  EXPECT_EQ(Fill(first, 1, 1, 1), 1);
+  EXPECT_EQ(Fill(first, 2, 1, 1), 1);
+  Ready(second, 1);
+  EXPECT_FALSE(feed_.Pick(now_ns_ + kMs)) << "the second command of the first stream has yet to run";
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 2 * kMs));
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 3 * kMs)) << "eight times as long, and 2 ms";
+  feed_.Completed(first, 0, posted_[first] - 1, now_ns_ + 3 * kMs);
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 3 * kMs)) << "it went on after all";
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 3 * kMs + 200 * kUs));
+}
+
+TEST_F(CommandFeedTest, WhatIsQuickerThanPredictedMakesRoomAtOnce) {
+  const auto first = Client(0), second = Client(1);
+  Teach(first, 1, kMs);
+  Teach(second, 1, kMs);
+  EXPECT_EQ(Fill(first, 1), 1);
+  EXPECT_EQ(Fill(second, 1), 0);
+  feed_.Completed(first, 0, posted_[first], now_ns_ + 10 * kUs);
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 10 * kUs));
+}
+
+TEST_F(CommandFeedTest, WhoIsConnectedIsExpected) {
+  const auto first = Client(0), second = Client(1);
+  Teach(first, 1, 10 * kUs);
+  EXPECT_EQ(Fill(first, 1), 11);
+  feed_.RemoveClient(second, now_ns_);
+  EXPECT_EQ(Fill(first, 1), 100);
+}
+
+class Classes : public CommandFeedTest {
+ protected:
+  Classes() : CommandFeedTest("priority") {}
+};
+
+TEST_F(Classes, BestEffortIsHeldWhileLatencyWorkIsThereButNotForEver) {
+  const auto urgent = Client(0, TenantClass::kLatency), filler = Client(1, TenantClass::kBestEffort);
+  Teach(urgent, 1, 10 * kUs);
+  Teach(filler, 2, 10 * kUs);
+  EXPECT_EQ(Fill(urgent, 1, 1, 1), 1);
+  Ready(filler, 2);
+  EXPECT_FALSE(feed_.Pick(now_ns_));
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 20 * kMs));
+  ASSERT_TRUE(feed_.Pick(now_ns_ + 21 * kMs));
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 22 * kMs)) << "one was let go, the next is held anew";
+  feed_.Completed(urgent, 0, posted_[urgent], now_ns_ + 23 * kMs);
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 23 * kMs));
+}
+
+TEST_F(CommandFeedTest, ClassesMeanNothingToOtherPolicies) {
+  const auto urgent = Client(0, TenantClass::kLatency), filler = Client(1, TenantClass::kBestEffort);
+  EXPECT_EQ(Fill(urgent, 1, 1, 1), 1);
+  Ready(filler, 2);
+  EXPECT_TRUE(feed_.Pick(now_ns_));
+}
+
+// Number of jobs that were learned from so far: each has one observation of its tenant's root.
+std::uint32_t JobsLearned(const CommandFeed& feed, std::uint64_t tenant_hash) {
+  return feed.knowledge().jobs.Remaining(feed.knowledge().jobs.Begin(tenant_hash)).observations;
+}
+
+TEST_F(CommandFeedTest, AJobEndsWhenItsClientWasToldOfTheEndAndGoesOn) {
+  const auto client = Client(3);
+  for (std::uint32_t job = 0; job < 5; ++job) {
+    for (int kernel = 0; kernel < 3; ++kernel) Run(client, 1, 10 * kUs);
+    feed_.AtRest(client, job + 1);
+    now_ns_ += 20 * kUs;
+  }
+  Run(client, 1, 10 * kUs);
+  EXPECT_EQ(JobsLearned(feed_, 3), 5u);
+}
+
+TEST_F(CommandFeedTest, AJobEndsWhenItsClientPauses) {
+  const auto client = Client(3);
+  Run(client, 1, 10 * kUs);
+  now_ns_ += 100 * kUs;  // slower than the GPU, not done
+  Run(client, 1, 10 * kUs);
+  feed_.BeginRound(now_ns_);
+  EXPECT_EQ(JobsLearned(feed_, 3), 0u);
+  now_ns_ += kMs;
+  feed_.BeginRound(now_ns_);
+  EXPECT_EQ(JobsLearned(feed_, 3), 1u);
+}
+
+TEST_F(CommandFeedTest, AJobThatIsCutIsNotLearnedFromAndEndsWithItsLastCommand) {
+  const auto client = Client(3);
+  for (std::uint64_t i = 0; i < JobBoundaries::kMostCommands; ++i) {
+    Ready(client, 1);
+    feed_.Dispatched(client, 0, now_ns_);
+    if (i % 64 == 63) feed_.Completed(client, 0, posted_[client] - 1, now_ns_);
+  }
+  Ready(client, 1);  // of another job, while a command of the first is in flight
+  feed_.Dispatched(client, 0, now_ns_);
+  feed_.Completed(client, 0, posted_[client], now_ns_ + kUs);
+  EXPECT_EQ(JobsLearned(feed_, 3), 0u);
+  feed_.RemoveClient(client, now_ns_ + kUs);
+  EXPECT_EQ(JobsLearned(feed_, 3), 1u);
+}
+
+TEST_F(CommandFeedTest, NumbersOfClientsAndTenantsAreUsedAgain) {
+  const auto first = Client(0);
+  Run(first, 1, 10 * kUs);
+  feed_.RemoveClient(first, now_ns_);
+  EXPECT_EQ(Client(0), first);
+  Run(first, 1, 10 * kUs);
+  EXPECT_FALSE(feed_.is_shared());
+}
+
+TEST_F(CommandFeedTest, AWithdrawnHeadCanBeAnnouncedAgain) {
+  const auto client = Client(0);
+  Ready(client, 1);
+  EXPECT_FALSE(feed_.WantsHead(client, 0, now_ns_));
+  feed_.Withdraw(client, 0, now_ns_);
+  feed_.Withdraw(client, 0, now_ns_);  // nothing is announced any more
+  EXPECT_FALSE(feed_.Pick(now_ns_));
+  EXPECT_TRUE(feed_.WantsHead(client, 0, now_ns_));
+  Run(client, 1, 10 * kUs);
+}
+
+TEST_F(CommandFeedTest, AColdOrLongStretchOfAStreamIsLookedAt) {
+  const auto first = Client(0), second = Client(1);
+  Ready(first, 1);
+  EXPECT_TRUE(feed_.Dispatched(first, 0, now_ns_));  // never seen
+  feed_.Completed(first, 0, posted_[first], now_ns_ + 10 * kUs);
+  Teach(first, 1, 10 * kUs);
+  Run(second, 2, 10 * kUs);
+  std::string looks;
+  for (int i = 0; i < 6; ++i) {
+    Ready(first, 1);
+    looks += feed_.Dispatched(first, 0, now_ns_) ? 'x' : '-';
+  }
+  EXPECT_EQ(looks, "--x--x");  // every 25 us of them
+}
+
+}  // namespace
+}  // namespace paella::scheduler_daemon
