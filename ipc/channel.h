@@ -55,6 +55,9 @@ struct ChannelHeader {
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> client_sleepers;
   // A futex. The daemon adds 1 and wakes all sleepers after it changed anything that a client waits for.
   std::atomic<std::uint32_t> news;
+  // How often a thread of the client has been told that work is done: a hint to the executor of where jobs end, which may
+  // be anything. Added to by the client (relaxed: the ring orders it before what is posted next).
+  alignas(kCacheLineBytes) std::atomic<std::uint32_t> waits_ended;
 };
 
 struct CallbackEntry {

@@ -99,6 +99,7 @@ std::span<std::byte> Submission::ReserveSlowly(ipc::MessageKind kind, std::size_
 CUresult Submission::WaitFor(std::uint32_t stream, std::uint64_t sequence, ipc::WaitStyle style) {
   const auto done = [&] { return IsComplete(stream, sequence); };
   if (!done() && !waiter_.Wait(style, done, [this] { return DaemonIsAlive(); })) return Failure();
+  channel_.header().waits_ended.fetch_add(1, std::memory_order_relaxed);
   BringText();
   return CUDA_SUCCESS;
 }

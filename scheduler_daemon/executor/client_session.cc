@@ -5,6 +5,7 @@
 
 #include "scheduler_daemon/executor/array_transfers.h"
 #include "scheduler_daemon/executor/launch.h"
+#include "scheduler_daemon/executor/shapes.h"
 #include "scheduler_daemon/executor/transfers.h"
 
 namespace paella::scheduler_daemon {
@@ -167,7 +168,7 @@ void ClientSession::EnqueueMarker(std::uint32_t stream, std::uint64_t sequence, 
   EnqueueCommand(std::move(command));
 }
 
-void ClientSession::Enqueue(std::uint32_t stream, std::uint64_t sequence, bool valid,
+void ClientSession::Enqueue(std::uint32_t stream, std::uint64_t sequence, const Work& work, bool valid,
                             std::function<CUresult(CUstream)> issue) {
   if (!valid) {
     // Memory that is not the client's: what a kernel would be told.
@@ -177,15 +178,30 @@ void ClientSession::Enqueue(std::uint32_t stream, std::uint64_t sequence, bool v
   Command command;
   command.stream = stream;
   command.sequence = sequence;
+  command.work = work;
   command.issue = std::move(issue);
   EnqueueCommand(std::move(command));
+}
+
+// Pinned memory is in the arena, so its side says which of the copy engines is busy.
+Work ClientSession::WorkOfTransfer(ipc::MessageKind kind, std::uint64_t size_bytes, std::uint64_t destination,
+                                   std::uint64_t source) const {
+  const auto is_host = [this](std::uint64_t address) { return address - identity_.arena_base < identity_.arena_bytes; };
+  Engine engine = Engine::kCompute;
+  if (is_host(source) != is_host(destination)) {
+    engine = is_host(source) ? Engine::kCopyToDevice : Engine::kCopyFromDevice;
+  }
+  return {.shape = ExtendHash(ShapeOfTransfer(kind, size_bytes), static_cast<std::uint64_t>(engine)), .engine = engine};
 }
 
 template <typename Transfer>
 void ClientSession::EnqueueTransfer(const Transfer& transfer, std::function<CUresult(CUstream)> issue) {
   const TransferVerdict verdict = CheckTransfer(transfer, objects_);
   if (verdict == TransferVerdict::kFormless) return Break(std::string(kNameOf<Transfer>) + " has no form");
-  Enqueue(transfer.stream, transfer.sequence, verdict == TransferVerdict::kGood, std::move(issue));
+  std::uint64_t source = transfer.destination;  // of a memset
+  if constexpr (requires { transfer.source; }) source = transfer.source;
+  const Work work = WorkOfTransfer(Transfer::kKind, SizeOf(transfer), transfer.destination, source);
+  Enqueue(transfer.stream, transfer.sequence, work, verdict == TransferVerdict::kGood, std::move(issue));
 }
 
 void ClientSession::On(const ipc::StreamCreate& message) {
@@ -210,6 +226,7 @@ void ClientSession::On(const ipc::LaunchKernel& message) {
   Command command;
   command.stream = message.stream;
   command.sequence = message.sequence;
+  command.work = WorkOfLaunch(message, *kernel->in_module);
   command.prints = launch->prints;
   command.asserts = launch->asserts;
   command.issue = [this, work = std::move(*launch)](CUstream stream) mutable { return work.Issue(driver_, stream); };
@@ -226,7 +243,8 @@ void ClientSession::On(const ipc::CopyFromStaging& message) {
   const std::byte* const source = Staging(message.staging_offset, message.size_bytes);
   if (source == nullptr) return Break("a copy leaves the staging area");
   const bool valid = objects_.Owns(message.destination, message.size_bytes, RangeUse::kWrite);
-  Enqueue(message.stream, message.sequence, valid, [this, message, source](CUstream stream) {
+  const Work work{.shape = ShapeOfTransfer(message.kKind, message.size_bytes), .engine = Engine::kCopyToDevice};
+  Enqueue(message.stream, message.sequence, work, valid, [this, message, source](CUstream stream) {
     return driver_.cuMemcpyHtoDAsync(Device(message.destination), source, message.size_bytes, stream);
   });
 }
@@ -235,7 +253,8 @@ void ClientSession::On(const ipc::CopyToStaging& message) {
   std::byte* const destination = Staging(message.staging_offset, message.size_bytes);
   if (destination == nullptr) return Break("a copy leaves the staging area");
   const bool valid = objects_.Owns(message.source, message.size_bytes, RangeUse::kRead);
-  Enqueue(message.stream, message.sequence, valid, [this, message, destination](CUstream stream) {
+  const Work work{.shape = ShapeOfTransfer(message.kKind, message.size_bytes), .engine = Engine::kCopyFromDevice};
+  Enqueue(message.stream, message.sequence, work, valid, [this, message, destination](CUstream stream) {
     return driver_.cuMemcpyDtoHAsync(destination, Device(message.source), message.size_bytes, stream);
   });
 }
@@ -251,7 +270,9 @@ void ClientSession::On(const ipc::CopyArray& message) {
   CUDA_MEMCPY3D copy;
   const TransferVerdict verdict = ReadArrayCopy(message, objects_, channel_.staging(), copy);
   if (verdict == TransferVerdict::kFormless) return Break("a copy of an array has no form");
-  Enqueue(message.stream, message.sequence, verdict == TransferVerdict::kGood,
+  const std::uint64_t size_bytes = message.width_bytes * message.height_rows * message.depth_slices;
+  const Work work{.shape = ShapeOfTransfer(message.kKind, size_bytes)};
+  Enqueue(message.stream, message.sequence, work, verdict == TransferVerdict::kGood,
           [this, copy](CUstream stream) { return driver_.cuMemcpy3DAsync(&copy, stream); });
 }
 
@@ -283,11 +304,12 @@ void ClientSession::On(const ipc::LaunchGraph& message) {
   auto graph = objects_.graphs().Find(message.graph, result);
   if (result == CUDA_ERROR_INVALID_HANDLE) return Break("it launches a graph that does not exist");
   launches.fetch_add(1, std::memory_order_relaxed);
-  if (graph == nullptr) return Enqueue(message.stream, message.sequence, false, nullptr);
+  if (graph == nullptr) return Enqueue(message.stream, message.sequence, Work(), false, nullptr);
   Command command;
   command.stream = message.stream;
   command.sequence = message.sequence;
   command.nodes = std::max(1u, graph->node_count());
+  command.work = graph->work();
   command.prints = graph->prints();
   command.asserts = graph->asserts();
   command.issue = [graph = std::move(graph)](CUstream stream) { return graph->Launch(stream); };
@@ -328,7 +350,8 @@ void ClientSession::On(const ipc::RecordTime& message) {
   CUresult made = CUDA_SUCCESS;
   auto event = objects_.EventFor(message.event, made);
   // The driver's own reason: in a context that has faulted meanwhile it is the fault, and not a lack of events.
-  Enqueue(message.stream, message.sequence, true, [this, made, event = std::move(event)](CUstream stream) {
+  const Work work{.shape = ShapeOfTransfer(message.kKind, 0)};
+  Enqueue(message.stream, message.sequence, work, true, [this, made, event = std::move(event)](CUstream stream) {
     return event == nullptr ? made : driver_.cuEventRecord(event.get(), stream);
   });
 }

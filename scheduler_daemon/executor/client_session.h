@@ -74,6 +74,8 @@ class ClientSession {
     return objects_.Owns(address, size_bytes, use);
   }
   const std::shared_ptr<ClientText>& text() const { return objects_.text(); }
+  // How often the client says that it was told of the end of its work.
+  std::uint32_t waits_ended() const { return channel_.header().waits_ended.load(std::memory_order_relaxed); }
   bool ready() const { return ready_.load(std::memory_order_acquire); }
 
   std::atomic<std::uint64_t> launches{0};
@@ -195,11 +197,15 @@ class ClientSession {
   // Null, and the client is ended: it names a reply slot or an event that does not exist.
   SharedEvent* EventOfCall(std::uint32_t slot, std::uint64_t event);
   // Queues a GPU command; a failed check of its arguments (`valid` false) makes it an asynchronous error.
-  void Enqueue(std::uint32_t stream, std::uint64_t sequence, bool valid, std::function<CUresult(CUstream)> issue);
+  void Enqueue(std::uint32_t stream, std::uint64_t sequence, const Work& work, bool valid,
+               std::function<CUresult(CUstream)> issue);
   void EnqueueCommand(Command command);
   // The same of a copy or a memset; one without a form ends the client.
   template <typename Transfer>
   void EnqueueTransfer(const Transfer& transfer, std::function<CUresult(CUstream)> issue);
+  // What the policy knows a copy or a memset by.
+  Work WorkOfTransfer(ipc::MessageKind kind, std::uint64_t size_bytes, std::uint64_t destination,
+                      std::uint64_t source) const;
   void EnqueueMarker(std::uint32_t stream, std::uint64_t sequence, std::vector<Dependency> dependencies);
   std::byte* Staging(std::uint64_t offset, std::uint64_t size_bytes) const;
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "scheduler_daemon/executor/word_condition.h"
+#include "scheduler_daemon/policies/command_feed.h"
 
 namespace paella::scheduler_daemon {
 
@@ -34,6 +35,7 @@ struct Command {
   std::uint64_t callback = 0;  // of kCallback
   std::uint64_t record_bytes = 0;  // what it came in: about what `issue` keeps
   std::uint32_t nodes = 1;     // of a graph: how many things it makes the GPU do
+  Work work;                   // of kGpu: what the policy knows of it
   bool prints = false;         // it may (printing_turn.h)
   bool asserts = false;        // it may end the context by an assertion
   std::vector<Dependency> dependencies;

@@ -34,6 +34,7 @@
 #include "scheduler_daemon/executor/slab_stock.h"
 #include "scheduler_daemon/executor/status.h"
 #include "scheduler_daemon/executor/tenants.h"
+#include "scheduler_daemon/policies/catalogue.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -78,6 +79,14 @@ void LogTo(int fd) {
   spdlog::set_default_logger(logger);
 }
 
+// Of a packet that describes a tenant.
+template <typename Packet>
+TenantInfo TenantInfoOf(const Packet& packet) {
+  return {.tenant_class = ClassOfName(packet.class_name).value_or(TenantClass::kNormal),
+          .weight = packet.weight > 0 ? packet.weight : 1,
+          .deadline_ns = packet.deadline_ns};
+}
+
 int ArchitectureMajor(const Driver& driver, CUdevice device) {
   int major = 0;
   driver.cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
@@ -87,10 +96,10 @@ int ArchitectureMajor(const Driver& driver, CUdevice device) {
 class Executor {
  public:
   Executor(const Driver& driver, CUdevice device, CUcontext context, ipc::ControlSocket control,
-           std::unique_ptr<Policy> policy)
+           std::unique_ptr<PolicyOperations> policy)
       : driver_(driver),
         context_(context),
-        modules_(driver, ArchitectureMajor(driver, device)),
+        modules_(driver, ArchitectureMajor(driver, device), GpuCapacity::Of(driver, device)),
         control_(std::move(control)),
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         broker_(control_),
@@ -98,7 +107,7 @@ class Executor {
         tenants_(driver, device, slabs_),
         gpu_streams_(driver),
         printed_(driver, context),
-        scheduler_(driver, gpu_streams_, std::move(policy),
+        scheduler_(driver, gpu_streams_, std::move(policy), CommandFeed::Settings{},
                    [this](std::shared_ptr<ClientText> next) {
                      printed_.PassTo(std::move(next), [this] { Tell([this] { scheduler_.PrintingPassed(); }); });
                    }),
@@ -183,14 +192,23 @@ bool Executor::OnPacket(ipc::Packet& packet) {
     case ipc::SlabGrant::kKind: return broker_.OnGrant(packet);
     case ipc::ClientDetach::kKind:
       if (const auto message = packet.As<ipc::ClientDetach>()) {
-        Tell([this, client = message->client] { scheduler_.Detach(client); });
+        Tell([this, client = message->client] { scheduler_.Detach(client, NowNs()); });
         return true;
       }
       return false;
     case ipc::SetPolicy::kKind:
       if (const auto message = packet.As<ipc::SetPolicy>()) {
-        Tell([this, name = message->name] {
-          if (auto policy = MakePolicy(name)) scheduler_.SetPolicy(std::move(policy));
+        Tell([this, text = message->text] {
+          std::string error;  // paellad has made it too
+          if (auto policy = MakePolicyOfText(text, error)) scheduler_.SetPolicy(std::move(policy), NowNs());
+        });
+        return true;
+      }
+      return false;
+    case ipc::SetTenant::kKind:
+      if (const auto message = packet.As<ipc::SetTenant>()) {
+        Tell([this, tenant = message->tenant, info = TenantInfoOf(*message)] {
+          scheduler_.SetTenant(tenant, info, NowNs());
         });
         return true;
       }
@@ -241,7 +259,7 @@ bool Executor::OnAttach(ipc::Packet& packet) {
   try {
     auto session = std::make_shared<std::unique_ptr<ClientSession>>(std::make_unique<ClientSession>(
         driver_, context_, modules_, printed_, *client, std::move(resources), std::move(tenant)));
-    Tell([this, session] { scheduler_.Add(std::move(*session)); });
+    Tell([this, session, info = TenantInfoOf(*client)] { scheduler_.Add(std::move(*session), info, NowNs()); });
   } catch (const std::system_error& error) {  // no thread for it
     Refuse(client->client, std::string("the executor cannot start a thread for it: ") + error.what());
   }
@@ -265,7 +283,7 @@ void Executor::HandleDeparted() {
     message.reason = std::move(broken.reason);
     control_.Send(message);
   }
-  for (auto& session : scheduler_.Collect()) {
+  for (auto& session : scheduler_.Collect(NowNs())) {
     auto owned = std::make_shared<std::unique_ptr<ClientSession>>(std::move(session));
     reaper_.Post([this, owned] {
       ipc::ClientDetached message;
@@ -427,9 +445,9 @@ int RunExecutor(const ExecutorSettings& settings, ipc::ControlSocket control) {
     spdlog::error("executor: no context on device {}: {}", settings.device, driver->ErrorName(result));
     return kExecutorNoGpu;
   }
-  auto policy = MakePolicy(settings.policy);
+  auto policy = MakePolicyOfText(settings.policy, error);
   if (policy == nullptr) {
-    spdlog::error("executor: there is no policy '{}'", settings.policy);
+    spdlog::error("executor: {}", error);
     return kExecutorNoGpu;
   }
   Executor executor(*driver, device, context, std::move(control), std::move(policy));

@@ -18,7 +18,7 @@ namespace paella::scheduler_daemon {
 struct ExecutorSettings {
   std::string driver;
   int device = 0;
-  std::string policy;
+  std::string policy;  // "NAME key=value ..."
   std::uint64_t ready_memory_bytes = 0;  // made before anybody asks for it
 };
 

@@ -5,6 +5,7 @@
 
 #include "scheduler_daemon/executor/client_objects.h"
 #include "scheduler_daemon/executor/launch.h"
+#include "scheduler_daemon/executor/shapes.h"
 #include "scheduler_daemon/executor/transfers.h"
 
 namespace paella::scheduler_daemon {
@@ -127,6 +128,7 @@ CUresult GraphBuild::Make(const Driver& driver, const std::vector<GraphNode>& no
   std::shared_ptr<GraphBuild> build(new GraphBuild(driver));
   CUresult result = driver.cuGraphCreate(&build->graph_, 0);
   build->nodes_.reserve(nodes.size());
+  build->work_ = WorkOfGraph(nodes, objects);
   for (const GraphNode& node : nodes) {
     if (result != CUDA_SUCCESS) return result;
     result = build->AddNode(node, objects);

@@ -11,6 +11,7 @@
 
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/graph_nodes.h"
+#include "scheduler_daemon/policies/command_feed.h"
 
 namespace paella::scheduler_daemon {
 
@@ -28,6 +29,8 @@ class GraphBuild {
   // Whether a kernel of it may; once one might have, it stays so.
   bool prints() const { return prints_; }
   bool asserts() const { return asserts_; }
+  // What it does, as far as that says how long it takes (shapes.h): of the nodes that it was made of.
+  const Work& work() const { return work_; }
   std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
   CUresult Launch(CUstream stream) const { return driver_.cuGraphLaunch(executable_, stream); }
 
@@ -40,6 +43,7 @@ class GraphBuild {
   const Driver& driver_;
   CUgraph graph_ = nullptr;  // the executable graph is changed by its nodes
   std::vector<CUgraphNode> nodes_;
+  Work work_{};
   std::atomic<bool> prints_{false}, asserts_{false};  // asked on the dispatching thread
   CUgraphExec executable_ = nullptr;
 };

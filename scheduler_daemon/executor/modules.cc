@@ -2,9 +2,12 @@
 
 #include <gcrypt.h>
 
+#include <algorithm>
 #include <future>
 
 #include "scheduler_daemon/executor/image_variables.h"
+#include "scheduler_daemon/executor/shapes.h"
+#include "scheduler_daemon/knowledge/estimate_table.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -25,6 +28,18 @@ std::string KeyOf(const std::vector<std::byte>& image, const JitNumbers& options
 
 }  // namespace
 
+GpuCapacity GpuCapacity::Of(const Driver& driver, CUdevice device) {
+  const auto ask = [&](CUdevice_attribute attribute) {
+    int value = 0;
+    driver.cuDeviceGetAttribute(&value, attribute, device);
+    return static_cast<double>(std::max(1, value));
+  };
+  const double sms = ask(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  return {.threads = sms * ask(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR),
+          .registers = sms * ask(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR),
+          .shared_bytes = sms * ask(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR)};
+}
+
 CUresult Module::Describe(const std::string& name, Kernel& kernel) const {
   CUresult result = driver_.cuModuleGetFunction(&kernel.function, handle_, name.c_str());
   // Loaded now, on this thread: a lazy load at the first launch would stop the dispatching thread (notes 6.21).
@@ -43,6 +58,10 @@ CUresult Module::Describe(const std::string& name, Kernel& kernel) const {
     driver_.cuFuncGetAttribute(&value, static_cast<CUfunction_attribute>(attribute), kernel.function);
     kernel.attributes.push_back(value);
   }
+  const auto attribute = [&](CUfunction_attribute which) { return std::max(0, kernel.attributes[which]); };
+  kernel.share_of_thread = std::max(1 / gpu_.threads, attribute(CU_FUNC_ATTRIBUTE_NUM_REGS) / gpu_.registers);
+  kernel.share_of_shared_byte = 1 / gpu_.shared_bytes;
+  kernel.identity = ExtendHash(image_hash_, HashOfText(name));
   kernel.prints = text_.prints.contains(name);
   kernel.asserts = text_.asserts.contains(name);
   return CUDA_SUCCESS;
@@ -83,8 +102,8 @@ CUresult Module::AllowDynamicShared(const Kernel& kernel, int bytes) {
   return CUDA_SUCCESS;
 }
 
-ModuleCache::ModuleCache(const Driver& driver, int architecture_major)
-    : driver_(driver), architecture_major_(architecture_major) {
+ModuleCache::ModuleCache(const Driver& driver, int architecture_major, const GpuCapacity& gpu)
+    : driver_(driver), architecture_major_(architecture_major), gpu_(gpu) {
   gcry_check_version(nullptr);  // makes the library ready
   gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
 }
@@ -142,7 +161,7 @@ ModuleCache::Loaded ModuleCache::LoadByDriver(const std::vector<std::byte>& imag
   loaded.error_log = jit.error_log();
   loaded.info_log = jit.info_log();
   if (loaded.result != CUDA_SUCCESS) return loaded;
-  loaded.module = {new Module(driver_, handle, text.get()), [this](Module* module) { Release(module); }};
+  loaded.module = {new Module(driver_, gpu_, handle, text.get(), HashOfBytes(image)), [this](Module* module) { Release(module); }};
   ++loaded_;
   return loaded;
 }
@@ -153,7 +172,7 @@ std::optional<ModuleCache::Loaded> ModuleCache::Share(Entry& entry, const std::v
   if (entry.failure.result != CUDA_SUCCESS) return entry.failure;
   Loaded loaded;
   loaded.module = entry.module.lock();
-  if (loaded.module == nullptr || loaded.module->sharing_ == Module::Sharing::kNever) return std::nullopt;
+  if (loaded.module == nullptr || loaded.module->sharing_ == Module::Sharing::kRefused) return std::nullopt;
   if (loaded.module->image_ == nullptr) {
     if (image.size() > kMaxKeptBytes - kept_bytes_) return std::nullopt;
     kept_bytes_ += image.size();
@@ -169,7 +188,7 @@ ModuleCache::Loaded ModuleCache::OwnCopy(const std::shared_ptr<Module>& module) 
   {
     const std::lock_guard lock(mutex_);
     if (module->sharing_ != Module::Sharing::kDone) {
-      module->sharing_ = Module::Sharing::kNever;
+      module->sharing_ = Module::Sharing::kRefused;
       const auto found = entries_.find(module->key_);
       if (found != entries_.end() && found->second->module.lock() == module) entries_.erase(found);
       return {CUDA_SUCCESS, module, {}, {}};

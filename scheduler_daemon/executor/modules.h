@@ -31,6 +31,15 @@
 
 namespace paella::scheduler_daemon {
 
+// What all SMs together have of what kernels take.
+struct GpuCapacity {
+  double threads = 1;
+  double registers = 1;
+  double shared_bytes = 1;
+
+  static GpuCapacity Of(const Driver& driver, CUdevice device);
+};
+
 class Module {
  public:
   // As the driver described it before anybody changed an attribute.
@@ -42,10 +51,14 @@ class Module {
     std::vector<int> attributes;        // value of each CUfunction_attribute, by number
     bool prints = false;                // it may
     bool asserts = false;               // something that may turn out wrong
+    std::uint64_t identity = 0;         // a hash of the image and the name, the same after a restart
+    // Of the GPU: what a thread takes, and what a byte of a block's shared memory takes.
+    double share_of_thread = 1;
+    double share_of_shared_byte = 1;
   };
 
-  Module(const Driver& driver, CUmodule handle, KernelText text)
-      : driver_(driver), handle_(handle), text_(std::move(text)) {}
+  Module(const Driver& driver, const GpuCapacity& gpu, CUmodule handle, KernelText text, std::uint64_t image_hash)
+      : driver_(driver), gpu_(gpu), handle_(handle), text_(std::move(text)), image_hash_(image_hash) {}
   ~Module() { driver_.cuModuleUnload(handle_); }
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
@@ -59,13 +72,15 @@ class Module {
 
  private:
   friend class ModuleCache;
-  enum class Sharing { kPossible, kDone, kNever };
+  enum class Sharing { kPossible, kDone, kRefused };
 
   CUresult Describe(const std::string& name, Kernel& kernel) const;
 
   const Driver& driver_;
+  const GpuCapacity gpu_;
   const CUmodule handle_;
   const KernelText text_;
+  const std::uint64_t image_hash_;
 
   std::mutex raise_mutex_;  // held while the driver is told, so that a smaller limit cannot come last
   mutable std::mutex mutex_;
@@ -73,7 +88,7 @@ class Module {
   std::map<CUfunction, int> allowed_dynamic_shared_;  // where it was raised
 
   // Guarded by the cache's mutex.
-  Sharing sharing_ = Sharing::kNever;
+  Sharing sharing_ = Sharing::kRefused;
   std::string key_;                                      // in the cache; empty if it was never there
   JitNumbers options_;
   std::shared_ptr<const std::vector<std::byte>> image_;  // once it is shared: what a copy is made of
@@ -92,7 +107,7 @@ class ModuleCache {
   };
 
   // `architecture_major`: of the GPU's compute capability. Outlives its modules.
-  ModuleCache(const Driver& driver, int architecture_major);
+  ModuleCache(const Driver& driver, int architecture_major, const GpuCapacity& gpu);
 
   // `image` ends with a zero. If another client is loading the same image this waits for it, once; a failure is theirs
   // together, and the next load tries again.
@@ -123,6 +138,7 @@ class ModuleCache {
 
   const Driver& driver_;
   const int architecture_major_;
+  const GpuCapacity gpu_;
   std::atomic<std::uint64_t> loaded_{0};
   std::atomic<std::uint64_t> shared_loads_{0};
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "scheduler_daemon/executor/shapes.h"
+
 namespace paella::scheduler_daemon {
 namespace {
 
@@ -27,22 +29,35 @@ bool IsFatal(CUresult result) {
   }
 }
 
-void Scheduler::Add(std::unique_ptr<ClientSession> session) {
+void Scheduler::Add(std::unique_ptr<ClientSession> session, const TenantInfo& info, std::uint64_t now_ns) {
   auto client = std::make_unique<Client>();
   client->session = std::move(session);
   client->bindings.resize(ipc::kMaxStreams);
+  const Tenant& tenant = client->session->tenant();
+  client->in_feed =
+      feed_.AddClient(client->session->identity().client, tenant.number, HashOfText(tenant.name), info, now_ns);
+  if (client->in_feed >= clients_of_feed_.size()) clients_of_feed_.resize(client->in_feed + 1);
+  clients_of_feed_[client->in_feed] = client.get();
   clients_.push_back(std::move(client));
 }
 
-void Scheduler::Detach(std::uint64_t number) {
+void Scheduler::SetTenant(std::string_view name, const TenantInfo& info, std::uint64_t now_ns) {
+  const auto found = std::ranges::find(clients_, name, [](const auto& client) -> std::string_view {
+    return client->session->tenant().name;
+  });
+  if (found != clients_.end()) feed_.host().SetTenant((*found)->session->tenant().number, info, now_ns);
+}
+
+void Scheduler::Detach(std::uint64_t number, std::uint64_t now_ns) {
   for (const auto& client : clients_) {
     if (client->session->identity().client != number || client->detached) continue;
     client->detached = true;
-    DropWaiting(*client);
+    DropWaiting(*client, now_ns);
   }
 }
 
-void Scheduler::DropWaiting(Client& client) {
+void Scheduler::DropWaiting(Client& client, std::uint64_t now_ns) {
+  feed_.WithdrawAll(client.in_feed, now_ns);
   client.session->DropWaiting();
   printing_.Forget(client.session->identity().client);
 }
@@ -64,6 +79,7 @@ bool Scheduler::Read() {
   for (const auto& client : clients_) {
     ClientSession& session = *client->session;
     if (client->detached || !session.ready()) continue;
+    if (session.streams().idle()) feed_.AtRest(client->in_feed, session.waits_ended());
     any |= session.Poll(kRecordsPerTurn, arrivals_) != 0;
   }
   return any;
@@ -83,7 +99,8 @@ bool Scheduler::CompleteFinished(std::uint64_t now_ns) {
       const std::uint64_t value = binding.gpu->word->load(std::memory_order_acquire);
       if (value < binding.base + queue.completed + 1) continue;
       const std::uint64_t sequence = std::min(value - binding.base, queue.dispatched);
-      CountDone(*client, streams.CountUpTo(stream, sequence, kGraphCountsFor), now_ns);
+      CountDone(*client, sequence - queue.completed, now_ns);
+      feed_.Completed(client->in_feed, stream, sequence, now_ns);
       client->session->Complete(stream, sequence);
       ReleaseIfDrained(*client, stream);
       any = true;
@@ -106,40 +123,24 @@ void Scheduler::CountDone(Client& client, std::uint64_t count, std::uint64_t now
   if (tenant.in_flight == 0) tenant.busy_ns += now_ns - tenant.busy_since_ns;
 }
 
-// What waits for a word, a callback or another process does not count: it may wait for ever.
-bool Scheduler::WantsGpu(ClientSession& session) const {
-  const StreamTable& streams = session.streams();
-  return std::ranges::any_of(streams.active(), [&](std::uint32_t stream) {
-    const StreamQueue& queue = streams.at(stream);
-    if (queue.in_flight() && !queue.awaits_callback) return true;
-    return streams.HeadIsReady(stream, WhoWaits()) && queue.waiting.front().kind == Command::Kind::kGpu;
-  });
-}
-
-bool Scheduler::IsShared() const {
-  const Tenant* first = nullptr;
-  for (const auto& client : clients_) {
-    const Tenant* const tenant = &client->session->tenant();
-    if (tenant == first || !WantsGpu(*client->session)) continue;
-    if (first != nullptr) return true;
-    first = tenant;
-  }
-  return false;
-}
-
 // Commands that cost the GPU nothing ask no policy. One can make another ready, so this goes on until none moves.
-bool Scheduler::DispatchSoftware(std::uint64_t now_ns) {
+bool Scheduler::DispatchAllSoftware(std::uint64_t now_ns) {
   bool any = false;
   holding_ = false;
   for (bool moved = true; std::exchange(moved, false);) {
-    for (const auto& client : clients_) {
-      const std::vector<std::uint32_t> active = client->session->streams().active();  // what is done leaves the list
-      for (const std::uint32_t stream : active) {
-        while (failure_ == CUDA_SUCCESS && DispatchSoftwareHead(*client, stream, now_ns)) moved = any = true;
-      }
-    }
+    for (const auto& client : clients_) moved |= DispatchSoftware(*client, now_ns);
+    any |= moved;
   }
   word_probes_.EndRound();
+  return any;
+}
+
+bool Scheduler::DispatchSoftware(Client& client, std::uint64_t now_ns) {
+  bool any = false;
+  const std::vector<std::uint32_t> active = client.session->streams().active();  // what is done leaves the list
+  for (const std::uint32_t stream : active) {
+    while (failure_ == CUDA_SUCCESS && DispatchSoftwareHead(client, stream, now_ns)) any = true;
+  }
   return any;
 }
 
@@ -176,38 +177,53 @@ bool Scheduler::MayPass(Client& client, std::uint32_t stream, std::uint64_t now_
   return holds || result != CUDA_SUCCESS;
 }
 
-void Scheduler::CollectReady(bool only_of_idle_tenants, std::uint64_t now_ns) {
-  ready_.clear();
-  ready_clients_.clear();
-  printing_.PassIfDue(now_ns);
-  for (const auto& client : clients_) {
-    ClientSession& session = *client->session;
-    const StreamTable& streams = session.streams();
-    if (only_of_idle_tenants && session.tenant().in_flight != 0) continue;
-    for (const std::uint32_t stream : streams.active()) {
-      const StreamQueue& queue = streams.at(stream);
-      if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind != Command::Kind::kGpu) continue;
-      if (IsFull(queue)) continue;
-      const bool prints = queue.waiting.front().prints;
-      if (prints && !printing_.MayGo(session.identity().client, now_ns)) continue;
-      ready_.push_back({session.identity().client, session.tenant().number, stream, queue.waiting.front().arrival});
-      ready_clients_.push_back(client.get());
-    }
+bool Scheduler::IsReady(const Client& client, std::uint32_t stream, std::uint64_t now_ns) {
+  const StreamTable& streams = client.session->streams();
+  const StreamQueue& queue = streams.at(stream);
+  if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind != Command::Kind::kGpu) return false;
+  if (IsFull(queue)) return false;
+  return !queue.waiting.front().prints || printing_.MayGo(client.session->identity().client, now_ns);
+}
+
+void Scheduler::Announce(Client& client, std::uint64_t now_ns) {
+  const StreamTable& streams = client.session->streams();
+  for (const std::uint32_t stream : streams.active()) {
+    if (!feed_.WantsHead(client.in_feed, stream, now_ns) || !IsReady(client, stream, now_ns)) continue;
+    const Command& head = streams.at(stream).waiting.front();
+    feed_.Ready(client.in_feed, stream, head.sequence, head.arrival, head.work, now_ns);
   }
 }
 
 bool Scheduler::Dispatch(std::uint64_t now_ns) {
   bool any = false;
-  const bool shared = IsShared();
-  while (failure_ == CUDA_SUCCESS) {
-    any |= DispatchSoftware(now_ns);
-    CollectReady(shared && in_flight_ >= kInFlightWhenShared, now_ns);
-    if (ready_.empty()) break;
-    const std::size_t picked = ready_.size() == 1 ? 0 : policy_->Pick(ready_, now_ns);
-    DispatchPicked(picked < ready_.size() ? picked : 0, now_ns);
-    any = true;
+  feed_.BeginRound(now_ns);
+  for (bool moved = true; failure_ == CUDA_SUCCESS && std::exchange(moved, false);) {
+    any |= DispatchAllSoftware(now_ns);
+    printing_.PassIfDue(now_ns);
+    for (const auto& client : clients_) Announce(*client, now_ns);
+    moved = DispatchAnnounced(now_ns);
+    any |= moved;
   }
   MarkAll();
+  return any;
+}
+
+// As long as the policy has something to go next. What a dispatched command makes ready is mostly its own client's.
+bool Scheduler::DispatchAnnounced(std::uint64_t now_ns) {
+  bool any = false;
+  while (failure_ == CUDA_SUCCESS) {
+    const auto choice = feed_.Pick(now_ns);
+    if (!choice) break;
+    Client& client = *clients_of_feed_[choice->client];
+    if (!IsReady(client, choice->stream, now_ns)) {  // no longer
+      feed_.Withdraw(choice->client, choice->stream, now_ns);
+      continue;
+    }
+    DispatchPicked(client, choice->stream, now_ns);
+    DispatchSoftware(client, now_ns);
+    Announce(client, now_ns);
+    any = true;
+  }
   return any;
 }
 
@@ -222,16 +238,15 @@ void Scheduler::MarkAll() {
   }
 }
 
-void Scheduler::DispatchPicked(std::size_t index, std::uint64_t now_ns) {
-  Client& client = *ready_clients_[index];
-  const std::uint32_t stream = ready_[index].stream;
+void Scheduler::DispatchPicked(Client& client, std::uint32_t stream, std::uint64_t now_ns) {
   if (!Bind(client, stream)) {
     client.session->SetStickyError(CUDA_ERROR_OUT_OF_MEMORY);
-    DropWaiting(client);
+    DropWaiting(client, now_ns);
     return;
   }
-  policy_->OnDispatched(ready_[index], now_ns);
+  const bool look = feed_.Dispatched(client.in_feed, stream, now_ns);
   IssueHead(client, stream, now_ns);
+  if (look) MarkUpTo(client, stream, client.session->streams().at(stream).dispatched);
 }
 
 bool Scheduler::Bind(Client& client, std::uint32_t stream) {
@@ -267,7 +282,7 @@ void Scheduler::IssueHead(Client& client, std::uint32_t stream, std::uint64_t no
   IssueWaits(client, stream, streams.Unfinished(streams.at(stream).waiting.front()));
   const Command command = streams.TakeHead(stream);
   if (command.issue) Check(client, command.issue(client.bindings[stream].gpu->stream));
-  CountInFlight(client, std::min(command.nodes, kGraphCountsFor), now_ns);
+  CountInFlight(client, 1, now_ns);
   if (command.prints || command.asserts) CountText(client, stream, command);
   if (command.sequence - client.bindings[stream].marked >= kCommandsPerMark) MarkUpTo(client, stream, command.sequence);
 }
@@ -345,11 +360,12 @@ ClientSession* Scheduler::OnlyOneThatAsserts() const {
   return found;
 }
 
-std::vector<std::unique_ptr<ClientSession>> Scheduler::Collect() {
+std::vector<std::unique_ptr<ClientSession>> Scheduler::Collect(std::uint64_t now_ns) {
   std::vector<std::unique_ptr<ClientSession>> done;
   std::erase_if(clients_, [&](std::unique_ptr<Client>& client) {
     if (!client->detached || !client->session->streams().idle() || !client->session->ready()) return false;
     if (!word_probes_.Forget(client.get())) return false;
+    feed_.RemoveClient(client->in_feed, now_ns);
     done.push_back(std::move(client->session));
     return true;
   });

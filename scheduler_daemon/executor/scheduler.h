@@ -1,9 +1,10 @@
 // The mechanism: takes each client's commands to the GPU in the order that the policy names, and sees them done.
 //
-//   client's ring ─▶ StreamTable ─▶ ready heads ─▶ policy.Pick ─▶ physical stream ─▶ mark ─▶ completion word
+//   client's ring ─▶ StreamTable ─▶ ready heads ─▶ CommandFeed.Pick ─▶ physical stream ─▶ mark ─▶ completion word
 //
 // One Step reads, completes and dispatches what it can, and never waits. Alone, a tenant's commands go to the GPU as
-// they come; when several tenants have work, only a few are in flight, so that the policy's order is the GPU's order.
+// they come; when several tenants have work, only a little is in flight (InFlightLimits), so that the policy's order is
+// the GPU's order. Of what has no work for the GPU the policy hears nothing.
 //
 // A CUDA error that ends a context (IsFatal) ends the scheduler: failure() tells, and nothing is dispatched any more.
 //
@@ -21,7 +22,7 @@
 #include "scheduler_daemon/executor/gpu_streams.h"
 #include "scheduler_daemon/executor/printing_turn.h"
 #include "scheduler_daemon/executor/word_probes.h"
-#include "scheduler_daemon/policies/policy.h"
+#include "scheduler_daemon/policies/command_feed.h"
 
 namespace paella::scheduler_daemon {
 
@@ -30,31 +31,30 @@ bool IsFatal(CUresult result);
 
 class Scheduler {
  public:
-  // Commands of all tenants on the GPU at once while more than one tenant has work. A tenant that has none there may
-  // always have one: nobody waits for another's kernels that never end as long as the hardware has room.
-  static constexpr std::size_t kInFlightWhenShared = 16;
   // Of one stream, always: the driver blocks a thread that queues about a thousand, marks among them.
   static constexpr std::uint64_t kInFlightPerStream = 256;
   // The same for graphs, whose nodes fill the same queues: none is dispatched behind as many.
   static constexpr std::uint64_t kNodesPerStream = 1024;
-  // For how many commands a graph counts at most in kInFlightWhenShared: two are in flight then, so that the GPU does
-  // not wait while the next one is chosen, and nobody waits for sixteen.
-  static constexpr std::uint32_t kGraphCountsFor = kInFlightWhenShared / 2;
 
   // `pass_printing`: brings what was printed to its owner, takes what will be for the client's (null: nobody's), and
   // then has PrintingPassed called (PrintingTurn).
-  Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<Policy> policy,
-            std::function<void(std::shared_ptr<ClientText>)> pass_printing)
+  Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<PolicyOperations> policy,
+            const CommandFeed::Settings& settings, std::function<void(std::shared_ptr<ClientText>)> pass_printing)
       : driver_(driver),
         gpu_streams_(gpu_streams),
-        policy_(std::move(policy)),
+        feed_(std::move(policy), settings),
         word_probes_(driver, gpu_streams),
         printing_([this, pass = std::move(pass_printing)](std::uint64_t client) { pass(TextOf(client)); }) {}
 
-  void Add(std::unique_ptr<ClientSession> session);
+  // `info` is of its tenant, whose other clients it is for as well.
+  void Add(std::unique_ptr<ClientSession> session, const TenantInfo& info, std::uint64_t now_ns);
   // Drops what the client has not on the GPU yet. Collect gives it back when the rest is done.
-  void Detach(std::uint64_t client);
-  void SetPolicy(std::unique_ptr<Policy> policy) { policy_ = std::move(policy); }
+  void Detach(std::uint64_t client, std::uint64_t now_ns);
+  // If it has clients.
+  void SetTenant(std::string_view name, const TenantInfo& info, std::uint64_t now_ns);
+  void SetPolicy(std::unique_ptr<PolicyOperations> policy, std::uint64_t now_ns) {
+    feed_.host().SetPolicy(std::move(policy), now_ns);
+  }
   void PrintingPassed() { printing_.Passed(); }
 
   // Whether anything was read, completed or dispatched.
@@ -63,7 +63,7 @@ class Scheduler {
   void CheckHealth();
 
   // Sessions that were detached and are done, to be destroyed where waiting is allowed.
-  std::vector<std::unique_ptr<ClientSession>> Collect();
+  std::vector<std::unique_ptr<ClientSession>> Collect(std::uint64_t now_ns);
   // Clients whose channel broke since the last call, with the reason. They are detached by paellad.
   struct Broken {
     std::uint64_t client;
@@ -80,7 +80,7 @@ class Scheduler {
   bool in_flight() const { return in_flight_ != 0 || word_probes_.in_flight(); }
   // Whether some client's stream waits for what may happen without a word to us.
   bool holding() const { return holding_; }
-  const Policy& policy() const { return *policy_; }
+  const CommandFeed& feed() const { return feed_; }
 
   template <typename Visitor>
   void ForEachSession(Visitor visit) const {
@@ -96,22 +96,26 @@ class Scheduler {
   };
   struct Client {
     std::unique_ptr<ClientSession> session;
+    CommandFeed::ClientId in_feed = 0;
     std::vector<Binding> bindings;
     std::uint64_t asserting = 0;  // commands on the GPU that may make an assertion fail
     bool detached = false;
     bool reported = false;
   };
 
-  void DropWaiting(Client& client);
+  void DropWaiting(Client& client, std::uint64_t now_ns);
   bool Read();
   bool CompleteFinished(std::uint64_t now_ns);
   bool Dispatch(std::uint64_t now_ns);
-  bool DispatchSoftware(std::uint64_t now_ns);
+  bool DispatchAllSoftware(std::uint64_t now_ns);
+  bool DispatchSoftware(Client& client, std::uint64_t now_ns);
   bool DispatchSoftwareHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
   bool MayPass(Client& client, std::uint32_t stream, std::uint64_t now_ns);
-  void CollectReady(bool only_of_idle_tenants, std::uint64_t now_ns);
+  bool IsReady(const Client& client, std::uint32_t stream, std::uint64_t now_ns);
+  void Announce(Client& client, std::uint64_t now_ns);
+  bool DispatchAnnounced(std::uint64_t now_ns);
   void MarkAll();
-  void DispatchPicked(std::size_t index, std::uint64_t now_ns);
+  void DispatchPicked(Client& client, std::uint32_t stream, std::uint64_t now_ns);
   bool Bind(Client& client, std::uint32_t stream);
   void ReleaseIfDrained(Client& client, std::uint32_t stream);
   void IssueHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
@@ -123,8 +127,6 @@ class Scheduler {
   void Check(Client& client, CUresult result);
   void CountInFlight(Client& client, std::uint64_t count, std::uint64_t now_ns);
   void CountDone(Client& client, std::uint64_t count, std::uint64_t now_ns);
-  bool WantsGpu(ClientSession& session) const;
-  bool IsShared() const;
   static bool IsFull(const StreamQueue& queue) {
     return queue.dispatched - queue.completed >= kInFlightPerStream || queue.nodes_in_flight >= kNodesPerStream;
   }
@@ -135,12 +137,11 @@ class Scheduler {
 
   const Driver& driver_;
   GpuStreams& gpu_streams_;
-  std::unique_ptr<Policy> policy_;
+  CommandFeed feed_;
   WordProbes word_probes_;
   PrintingTurn printing_;
   std::vector<std::unique_ptr<Client>> clients_;
-  std::vector<ReadyCommand> ready_;
-  std::vector<Client*> ready_clients_;  // of ready_, by the same index
+  std::vector<Client*> clients_of_feed_;  // by CommandFeed's number
   std::uint64_t arrivals_ = 0;
   std::uint64_t in_flight_ = 0;
   bool holding_ = false;

@@ -32,7 +32,7 @@ std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns) 
     finished.push_back({{"tenant", tenant}, {"gpu_seconds", gpu_seconds}});
   }
   const nlohmann::json document = {
-      {"policy", executor.scheduler.policy().name()},
+      {"policy", executor.scheduler.feed().host().policy_name()},
       {"clients", std::move(clients)},
       {"finished", std::move(finished)},
       {"modules", {{"loaded", executor.modules.loaded()}, {"shared_loads", executor.modules.shared_loads()}}},

@@ -1,7 +1,6 @@
 #include "scheduler_daemon/executor/stream_table.h"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <utility>
 
@@ -109,7 +108,7 @@ Command StreamTable::TakeHead(std::uint32_t stream) {
 void StreamTable::Complete(std::uint32_t stream, std::uint64_t sequence) {
   StreamQueue& queue = streams_[stream];
   const std::uint64_t completed = std::max(queue.completed, std::min(sequence, queue.dispatched));
-  queue.nodes_in_flight -= CountUpTo(stream, completed, std::numeric_limits<std::uint32_t>::max());
+  queue.nodes_in_flight -= NodesUpTo(queue, completed);
   queue.completed = completed;
   while (!queue.graphs.empty() && queue.graphs.front().sequence <= completed) queue.graphs.pop_front();
   while (!queue.on_completed.empty() && queue.on_completed.begin()->first <= queue.completed) {
@@ -121,12 +120,11 @@ void StreamTable::Complete(std::uint32_t stream, std::uint64_t sequence) {
   if (queue.destroyed) queue.exists = queue.destroyed = false;
 }
 
-std::uint64_t StreamTable::CountUpTo(std::uint32_t stream, std::uint64_t sequence, std::uint32_t most) const {
-  const StreamQueue& queue = streams_[stream];
+std::uint64_t StreamTable::NodesUpTo(const StreamQueue& queue, std::uint64_t sequence) {
   std::uint64_t count = sequence - queue.completed;
   for (const StreamQueue::Graph& graph : queue.graphs) {
     if (graph.sequence > sequence) break;
-    count += std::min(graph.nodes, most) - 1;
+    count += graph.nodes - 1;
   }
   return count;
 }

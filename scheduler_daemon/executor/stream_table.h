@@ -72,10 +72,6 @@ class StreamTable {
   // Everything of the stream up to `sequence` is done (more than was dispatched is cut off).
   void Complete(std::uint32_t stream, std::uint64_t sequence);
 
-  // How many commands of completed + 1 ... `sequence` there are, if a graph counts for as many as it has nodes, up to
-  // `most`.
-  std::uint64_t CountUpTo(std::uint32_t stream, std::uint64_t sequence, std::uint32_t most) const;
-
   // Runs `job` once all that is enqueued now is done or was dropped: at once if nothing is.
   void WhenDone(std::function<void()> job);
 
@@ -95,6 +91,8 @@ class StreamTable {
 
  private:
   bool Exists(std::uint32_t stream) const;
+  // Of the commands completed + 1 ... `sequence`.
+  static std::uint64_t NodesUpTo(const StreamQueue& queue, std::uint64_t sequence);
   void AddLegacyRules(Command& command) const;
   // Adds what the dropped commands would have run at their end to `jobs`.
   void DropWaitingOf(StreamQueue& queue, std::vector<std::function<void()>>& jobs);

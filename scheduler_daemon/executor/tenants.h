@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ class Tenants {
     const std::lock_guard lock(mutex_);
     auto& tenant = tenants_[client.tenant];
     if (tenant != nullptr) return tenant;
-    tenant = std::make_shared<Tenant>(client.tenant, next_number_++, driver_, device_, slabs_,
+    tenant = std::make_shared<Tenant>(client.tenant, FreeNumber(), driver_, device_, slabs_,
                                       client.window_base, client.window_bytes);
     tenant->reclaim_idle_memory = [this] { TrimIdleMemory(); };
     tenant->free_memory_bytes = [this](std::uint64_t free_bytes) { return FreeMemoryBytes(free_bytes); };
@@ -91,6 +92,17 @@ class Tenants {
   }
 
  private:
+  // The smallest: policies use it as an index. Under mutex_.
+  std::uint32_t FreeNumber() const {
+    std::set<std::uint32_t> taken;
+    for (const auto& [name, tenant] : tenants_) {
+      if (tenant != nullptr) taken.insert(tenant->number);
+    }
+    std::uint32_t number = 0;
+    while (taken.contains(number)) ++number;
+    return number;
+  }
+
   std::vector<std::shared_ptr<Tenant>> All() const {
     const std::lock_guard lock(mutex_);
     std::vector<std::shared_ptr<Tenant>> all;
@@ -109,7 +121,6 @@ class Tenants {
   std::uint64_t free_at_start_bytes_ = 0;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Tenant>> tenants_;
-  std::uint32_t next_number_ = 0;
   std::deque<Finished> finished_;
 };
 

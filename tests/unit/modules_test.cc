@@ -119,7 +119,7 @@ class Modules : public testing::Test {
 
   FakeDriver fake_;
   Driver driver_;
-  ModuleCache cache_{driver_, 9};
+  ModuleCache cache_{driver_, 9, GpuCapacity()};
 };
 
 TEST_F(Modules, OfOneImageAreOne) {
