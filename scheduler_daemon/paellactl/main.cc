@@ -19,7 +19,8 @@ struct Options {
   RunOptions run;
   DaemonChoice daemon;
   bool as_json = false;
-  std::string policy;
+  std::vector<std::string> policy;  // NAME key=value ...
+  std::vector<std::string> tenant;
 };
 
 struct Commands {
@@ -27,12 +28,22 @@ struct Commands {
   CLI::App* status;
   CLI::App* policy_get;
   CLI::App* policy_set;
+  CLI::App* tenant_set;
 };
 
 // An option that is given must say something: "--tenant=" is a variable that was empty in somebody's script.
 CLI::Option* AddWord(CLI::App* app, const std::string& name, std::string& value, const std::string& description) {
   const auto is_not_empty = [](std::string& word) { return word.empty() ? "it is empty" : std::string(); };
   return app->add_option(name, value, description)->check(CLI::Validator(is_not_empty, "", "not empty"));
+}
+
+// A name, and what is said of it; blanks separate them on the control socket.
+void AddWords(CLI::App* app, const std::string& name, std::vector<std::string>& words, const std::string& description) {
+  const auto why_not = [](std::string& word) -> std::string {
+    if (word.empty()) return "it is empty";
+    return word.find_first_of(" \t\n") == std::string::npos ? "" : "it has blanks";
+  };
+  app->add_option(name, words, description)->required()->check(CLI::Validator(why_not, "", "one word"));
 }
 
 CLI::App* AddRun(CLI::App& app, RunOptions& options) {
@@ -69,11 +80,17 @@ Commands AddCommands(CLI::App& app, Options& options) {
   AddDaemonChoice(commands.status, options.daemon);
   CLI::App* policy = app.add_subcommand("policy", "Show or change which command runs next");
   policy->require_subcommand(1);
-  commands.policy_get = policy->add_subcommand("get", "Show the policy's name");
+  commands.policy_get = policy->add_subcommand("get", "Show the policy and its settings");
   AddDaemonChoice(commands.policy_get, options.daemon);
   commands.policy_set = policy->add_subcommand("set", "Change the policy; no command is lost");
-  AddWord(commands.policy_set, "name", options.policy, "The new policy")->required();
+  AddWords(commands.policy_set, "name", options.policy, "The new policy, and key=value for each of its settings");
   AddDaemonChoice(commands.policy_set, options.daemon);
+  CLI::App* tenant = app.add_subcommand("tenant", "Change what a tenant is to the policy");
+  tenant->require_subcommand(1);
+  commands.tenant_set = tenant->add_subcommand("set", "class=latency|normal|best-effort, weight=..., deadline_ms=...");
+  AddWords(commands.tenant_set, "name", options.tenant,
+           "The tenant, or a pattern such as 'alice/*', and key=value for each setting");
+  AddDaemonChoice(commands.tenant_set, options.daemon);
   return commands;
 }
 
@@ -109,8 +126,10 @@ int Print(const Answer& answer) {
   return kExitFailure;
 }
 
-int AskForPolicy(const Options& options, const std::vector<std::string>& paths) {
-  Answer answer = Ask(paths, "policy", options.policy);
+int AskOrTell(const char* verb, const std::vector<std::string>& words, const std::vector<std::string>& paths) {
+  std::string argument;
+  for (const std::string& word : words) argument += (argument.empty() ? "" : " ") + word;
+  Answer answer = Ask(paths, verb, argument);
   if (!answer.failed && !answer.text.empty()) answer.text += '\n';
   return Print(answer);
 }
@@ -136,7 +155,8 @@ int Main(std::vector<std::string> words) {
   if (*commands.run) return Run(options.run, program);
   const auto paths = ControlSocketPaths(options.daemon, ipc::SocketEnvironment::OfThisProcess());
   if (*commands.status) return Print(Status(paths, options.as_json));
-  return AskForPolicy(options, paths);
+  if (*commands.tenant_set) return AskOrTell("tenant", options.tenant, paths);
+  return AskOrTell("policy", options.policy, paths);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -22,7 +21,6 @@ constexpr std::size_t kMaxReasonBytes = 512;
 constexpr std::size_t kMaxFunctionBytes = 64;
 constexpr std::size_t kMaxBackTraceBytes = 4096;
 constexpr unsigned kMaxUnsupportedLines = 64;  // of one client
-constexpr std::array kClasses{"latency", "normal", "best-effort"};
 
 bool IsPrintable(const std::string& name) { return IsPrintableName(name, kMaxNameBytes); }
 
@@ -35,7 +33,13 @@ bool IsFunction(const std::string& name) {
          std::ranges::all_of(name, is_of_a_name);
 }
 
-bool IsClass(const std::string& name) { return std::ranges::find(kClasses, name) != kClasses.end(); }
+// In a packet for the executor.
+template <typename Packet>
+void DescribeTenant(const TenantInfo& info, Packet& packet) {
+  packet.class_name = ClassName(info.tenant_class);
+  packet.weight = static_cast<float>(info.weight);
+  packet.deadline_ns = info.deadline_ns;
+}
 
 // For the log. What a client says of itself may be anything: only printable names are repeated.
 std::string Describe(const ipc::Hello& hello, const std::optional<ipc::Credentials>& owner) {
@@ -62,7 +66,7 @@ std::string ClientRegistry::Objection(const ipc::Hello& hello, const std::option
   }
   if (!owner) return "the system does not tell whose process this is";
   if (!IsPrintable(hello.tenant)) return "a tenant's name has 1 to 128 printable characters and no blanks";
-  if (!IsClass(hello.class_name)) return "there is no class '" + Printable(hello.class_name, kMaxNameBytes) + "'";
+  if (!ClassOfName(hello.class_name)) return "there is no class '" + Printable(hello.class_name, kMaxNameBytes) + "'";
   if (hello.driver_version != 0 && hello.driver_version != device.driver_version) {
     return "the program's driver is of version " + std::to_string(hello.driver_version) + ", the daemon's of " +
            std::to_string(device.driver_version);
@@ -89,7 +93,7 @@ void ClientRegistry::Admit(const ipc::Hello& hello, ipc::ControlSocket socket) {
   ConnectedClient client;
   client.number = number;
   client.tenant = hello.tenant;
-  client.class_name = hello.class_name;
+  client.claim = *ClassOfName(hello.class_name);
   client.program = IsPrintable(hello.program) ? hello.program : "?";
   client.owner = *owner;
   client.socket = std::move(socket);
@@ -102,10 +106,35 @@ void ClientRegistry::Admit(const ipc::Hello& hello, ipc::ControlSocket socket) {
     detach.client = number;
     if (!executor_.Send(detach)) return plan_.Leave(number);
   } else {
-    spdlog::info("client {}: tenant {}, class {}, {} (process {})", number, client.tenant, client.class_name,
-                 client.program, client.owner.pid);
+    spdlog::info("client {}: tenant {}, class {}, {} (process {})", number, client.tenant,
+                 ClassName(InfoFor(client).tenant_class), client.program, client.owner.pid);
   }
   clients_.emplace(number, std::move(client));
+}
+
+TenantInfo ClientRegistry::InfoFor(const ConnectedClient& newcomer) const {
+  const auto first = std::ranges::find(clients_, newcomer.tenant, [](const auto& entry) { return entry.second.tenant; });
+  return rules_.Resolve(newcomer.tenant, first == clients_.end() ? newcomer.claim : first->second.claim);
+}
+
+TenantInfo ClientRegistry::TenantOf(const std::string& tenant) const {
+  ConnectedClient nobody;
+  nobody.tenant = tenant;
+  return InfoFor(nobody);
+}
+
+bool ClientRegistry::SetTenant(const std::string& pattern, std::span<const std::string> assignments,
+                               std::string& error) {
+  if (!rules_.Assign(pattern, assignments, error)) return false;
+  std::set<std::string> tenants;
+  for (const auto& [number, client] : clients_) tenants.insert(client.tenant);
+  for (const std::string& tenant : tenants) {
+    ipc::SetTenant message;
+    message.tenant = tenant;
+    DescribeTenant(TenantOf(tenant), message);
+    executor_.Send(message);
+  }
+  return true;
 }
 
 std::string ClientRegistry::Attach(ConnectedClient& client, const AddressPlan::Place& place) {
@@ -121,7 +150,7 @@ std::string ClientRegistry::Attach(ConnectedClient& client, const AddressPlan::P
   ipc::ClientAttach attach;
   attach.client = client.number;
   attach.tenant = client.tenant;
-  attach.class_name = client.class_name;
+  DescribeTenant(InfoFor(client), attach);
   attach.channel_bytes = ipc::kChannelBytes;
   attach.window_base = place.window_base;
   attach.window_bytes = settings_.window_bytes;

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 
 #include <cuda.h>
@@ -27,7 +28,7 @@ namespace paella::scheduler_daemon {
 struct ConnectedClient {
   std::uint64_t number = 0;
   std::string tenant;
-  std::string class_name;
+  TenantClass claim = TenantClass::kNormal;  // what the program says of itself
   std::string program;
   ipc::Credentials owner{};
   ipc::ControlSocket socket;
@@ -51,7 +52,7 @@ class ClientRegistry {
   };
 
   ClientRegistry(const Settings& settings, ExecutorSupervisor& executor)
-      : settings_(settings), executor_(executor), plan_(settings) {}
+      : settings_(settings), executor_(executor), plan_(settings), rules_(settings.tenants) {}
 
   // Answers `socket`'s greeting with a Welcome, or with a Refusal that says why not. The executor is ready.
   void Admit(const ipc::Hello& hello, ipc::ControlSocket socket);
@@ -65,12 +66,20 @@ class ClientRegistry {
   // The executor ended: every client gets an error that stays, and is forgotten.
   void FailAll(CUresult result);
 
+  // What tenants of that name or pattern are to the policy from now on. False: nothing is changed, for that reason.
+  [[nodiscard]] bool SetTenant(const std::string& pattern, std::span<const std::string> assignments,
+                               std::string& error);
+  // What the tenant is to the policy: its rule, and the claim of the client that has been there for longest.
+  TenantInfo TenantOf(const std::string& tenant) const;
+
   const std::map<std::uint64_t, ConnectedClient>& clients() const { return clients_; }
   const std::map<std::string, Unsupported>& unsupported_calls() const { return unsupported_; }
 
  private:
   // Why this greeting is turned away; "" if it is not.
   std::string Objection(const ipc::Hello& hello, const std::optional<ipc::Credentials>& owner) const;
+  // The same for one that is not among the clients yet.
+  TenantInfo InfoFor(const ConnectedClient& newcomer) const;
   // "" or why the client cannot be served.
   std::string Attach(ConnectedClient& client, const AddressPlan::Place& place);
   void Drop(ConnectedClient& client);
@@ -81,6 +90,7 @@ class ClientRegistry {
   const Settings& settings_;
   ExecutorSupervisor& executor_;
   AddressPlan plan_;
+  TenantRules rules_;
   std::uint64_t next_number_ = 1;
   std::map<std::uint64_t, ConnectedClient> clients_;
   std::map<std::string, Unsupported> unsupported_;  // by the function's name

@@ -11,10 +11,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 #include <utility>
 
 #include "scheduler_daemon/paellad/status_document.h"
-#include "scheduler_daemon/policies/policy.h"
+#include "scheduler_daemon/policies/catalogue.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -219,17 +220,29 @@ void Daemon::DropLateGuests() {
 void Daemon::OnControl(Guest& guest, const ipc::ControlRequest& request) {
   if (request.verb == "status") return AskForStatus(std::move(guest.socket));
   if (request.verb == "policy") return AnswerPolicy(guest.socket, request.argument);
-  Reply(guest.socket, true, "there is no verb '" + request.verb + "'; there are status, policy");
+  if (request.verb == "tenant") return AnswerTenant(guest.socket, request.argument);
+  Reply(guest.socket, true, "there is no verb '" + request.verb + "'; there are status, policy, tenant");
 }
 
-void Daemon::AnswerPolicy(ipc::ControlSocket& socket, const std::string& name) {
-  if (name.empty()) return Reply(socket, false, executor_.policy());
-  if (MakePolicy(name) == nullptr) {
-    return Reply(socket, true, "there is no policy '" + name + "'; there are " + Words(PolicyNames()));
-  }
-  executor_.SetPolicy(name);
-  spdlog::info("the policy is {} now", name);
-  Reply(socket, false, name);
+void Daemon::AnswerPolicy(ipc::ControlSocket& socket, const std::string& text) {
+  if (text.empty()) return Reply(socket, false, executor_.policy());
+  std::string error;
+  if (MakePolicyOfText(text, error) == nullptr) return Reply(socket, true, error);
+  executor_.SetPolicy(text);
+  spdlog::info("the policy is {} now", text);
+  Reply(socket, false, text);
+}
+
+void Daemon::AnswerTenant(ipc::ControlSocket& socket, const std::string& text) {
+  std::istringstream stream(text);
+  std::string tenant;
+  stream >> tenant;
+  std::vector<std::string> assignments;
+  for (std::string word; stream >> word;) assignments.push_back(word);
+  std::string error;
+  if (!clients_.SetTenant(tenant, assignments, error)) return Reply(socket, true, error);
+  spdlog::info("tenant {}", text);
+  Reply(socket, false, text);
 }
 
 void Daemon::AskForStatus(ipc::ControlSocket socket) {

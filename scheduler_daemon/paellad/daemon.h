@@ -77,7 +77,8 @@ class Daemon : private ExecutorListener {
   void OnHello(Guest& guest);
   void OnControl(Guest& guest, const ipc::ControlRequest& request);
   void AskForStatus(ipc::ControlSocket socket);
-  void AnswerPolicy(ipc::ControlSocket& socket, const std::string& name);
+  void AnswerPolicy(ipc::ControlSocket& socket, const std::string& text);
+  void AnswerTenant(ipc::ControlSocket& socket, const std::string& text);
   void DropLateGuests();
   void AnswerLateQuestions();
   void TellSystemd(const char* state);

@@ -178,10 +178,10 @@ void ExecutorSupervisor::AwaitEnd(pid_t pid, Clock::time_point now) {
   latest_end_ = now + kEndTimeout;
 }
 
-void ExecutorSupervisor::SetPolicy(const std::string& name) {
-  policy_ = name;
+void ExecutorSupervisor::SetPolicy(const std::string& text) {
+  policy_ = text;
   ipc::SetPolicy message;
-  message.name = name;
+  message.text = text;
   Send(message);
 }
 

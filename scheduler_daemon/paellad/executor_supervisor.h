@@ -62,8 +62,8 @@ class ExecutorSupervisor {
   // Whether an executor ended before it was ever ready: at paellad's start that is an error of its set-up.
   bool failed_to_start() const { return failed_to_start_; }
 
-  const std::string& policy() const { return policy_; }
-  void SetPolicy(const std::string& name);
+  const std::string& policy() const { return policy_; }  // "NAME key=value ..."
+  void SetPolicy(const std::string& text);
 
   // False: there is no executor, or it does not take packets.
   template <typename Message>

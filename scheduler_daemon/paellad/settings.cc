@@ -11,12 +11,13 @@
 #include <filesystem>
 #include <iostream>
 #include <limits>
+#include <sstream>
 #include <string_view>
 #include <toml++/toml.h>
 
 #include "ipc/shared_memory.h"
 #include "ipc/socket_path.h"
-#include "scheduler_daemon/policies/policy.h"
+#include "scheduler_daemon/policies/catalogue.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -69,6 +70,28 @@ class TomlReader {
     }
   }
 
+  void Policy(const toml::node& node, std::string& out) {
+    const auto value = node.value_exact<std::string>();
+    if (!value) return Complain(node, "expected a string");
+    std::string error;
+    if (MakePolicyOfText(*value, error) == nullptr) return Complain(node, error);
+    out = *value;
+  }
+
+  void Class(const toml::node& node, TenantClass& out) {
+    const auto value = node.value_exact<std::string>();
+    const auto named = value ? ClassOfName(*value) : std::nullopt;
+    if (!named) return Complain(node, "expected latency, normal or best-effort");
+    out = *named;
+  }
+
+  // [tenants."NAME"] tables of what AssignTenantSettings knows.
+  void Tenants(const toml::node& node, TenantRules& rules) {
+    const toml::table* const tenants = node.as_table();
+    if (tenants == nullptr) return Complain(node, "expected tables, such as [tenants.\"NAME\"]");
+    for (const auto& [name, entry] : *tenants) Tenant(std::string(name.str()), entry, rules);
+  }
+
   template <typename Number>
   void Integer(const toml::node& node, Number& out, std::int64_t least, std::int64_t greatest) {
     const auto value = node.value_exact<std::int64_t>();
@@ -106,6 +129,25 @@ class TomlReader {
   }
 
  private:
+  void Tenant(const std::string& name, const toml::node& node, TenantRules& rules) {
+    const toml::table* const table = node.as_table();
+    if (table == nullptr) return Complain(node, "expected a table for '" + name + "'");
+    std::vector<std::string> assignments;
+    for (const auto& [key, value] : *table) {
+      if (const auto text = value.value_exact<std::string>()) {
+        assignments.push_back(std::string(key.str()) + '=' + *text);
+      } else if (const auto number = value.value<double>(); number && !value.is_boolean()) {
+        std::ostringstream assignment;
+        assignment << key.str() << '=' << *number;
+        assignments.push_back(assignment.str());
+      } else {
+        return Complain(value, name + "." + std::string(key.str()) + ": expected a number or a string");
+      }
+    }
+    std::string error;
+    if (!rules.Assign(name, assignments, error)) Complain(node, name + ": " + error);
+  }
+
   const std::string& path_;
   const std::string_view key_;
   std::string& error_;
@@ -119,7 +161,9 @@ void ReadEntry(TomlReader& reader, const toml::key& name, const toml::node& node
   if (key == "socket_mode") return reader.Mode(node, settings.socket_mode);
   if (key == "control_mode") return reader.Mode(node, settings.control_mode);
   if (key == "driver") return reader.Text(node, settings.driver);
-  if (key == "policy") return reader.OneOf(node, PolicyNames(), settings.policy);
+  if (key == "policy") return reader.Policy(node, settings.policy);
+  if (key == "most_urgent_claim") return reader.Class(node, settings.tenants.most_urgent_claim);
+  if (key == "tenants") return reader.Tenants(node, settings.tenants);
   if (key == "log_level") return reader.OneOf(node, LogLevels(), settings.log_level);
   if (key == "window_base") return reader.Address(node, settings.window_base);
   if (key == "window_bytes") return reader.Address(node, settings.window_bytes);
@@ -190,8 +234,14 @@ void AddOptions(CLI::App& app, Settings& settings, ConfigOptions& config) {
   app.add_option("--control-socket", settings.control_socket, "Where paellactl connects (default: beside the socket)")
       ->check(is_not_empty);
   app.add_option("--driver", settings.driver, "The CUDA driver: a library's name or path")->capture_default_str();
-  app.add_option("--policy", settings.policy, "Which command runs next")
-      ->check(CLI::IsMember(PolicyNames()))
+  const auto why_no_policy = [](std::string& text) {
+    std::string error;
+    MakePolicyOfText(text, error);
+    return error;
+  };
+  app.add_option("--policy", settings.policy, "Which command runs next, \"NAME key=value ...\": " + Words(PolicyNames()))
+      ->type_name("POLICY")
+      ->check(CLI::Validator(why_no_policy, ""))
       ->capture_default_str();
   app.add_option("--log-level", settings.log_level, "How much is logged")
       ->check(CLI::IsMember(LogLevels()))

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "scheduler_daemon/paellad/tenant_rules.h"
+
 namespace paella::scheduler_daemon {
 
 struct Settings {
@@ -15,7 +17,7 @@ struct Settings {
   unsigned socket_mode = 0666;   // who may run programs on the GPU
   unsigned control_mode = 0600;  // who may ask and change
   std::string driver = "libcuda.so.1";
-  std::string policy = "fifo";
+  std::string policy = "fifo";  // "NAME key=value ..."
   std::string log_level = "info";
   std::uint64_t window_base = 0x2000'0000'0000;
   std::uint64_t window_bytes = 512ull << 30;  // of each tenant
@@ -24,6 +26,7 @@ struct Settings {
   unsigned max_clients = 128;
   std::uint64_t ready_memory_bytes = 64ull << 20;  // of the GPU's, made before anybody asks for it
   unsigned drain_seconds = 10;  // after SIGTERM, for the clients' work
+  TenantRules tenants{};
 
   bool operator==(const Settings&) const = default;
 };

@@ -50,8 +50,10 @@ json Tenants(const ClientRegistry& registry, const std::map<std::uint64_t, json>
   for (const auto& [number, client] : registry.clients()) {
     json& tenant = tenants[client.tenant];
     if (tenant.is_null()) {
-      tenant = {{"tenant", client.tenant}, {"class", client.class_name}, {"clients", 0},      {"launches", 0},
-                {"waiting", 0},            {"in_flight", 0},             {"memory_bytes", 0}, {"gpu_seconds", 0.0}};
+      const TenantInfo info = registry.TenantOf(client.tenant);
+      tenant = {{"tenant", client.tenant}, {"class", ClassName(info.tenant_class)}, {"weight", info.weight},
+                {"clients", 0},            {"launches", 0},                          {"waiting", 0},
+                {"in_flight", 0},          {"memory_bytes", 0},                      {"gpu_seconds", 0.0}};
     }
     tenant["clients"] = tenant["clients"].get<std::uint64_t>() + 1;
     const auto found = work.find(number);
@@ -76,7 +78,7 @@ json Clients(const ClientRegistry& registry, const std::map<std::uint64_t, json>
     const json report = found == work.end() ? json::object() : found->second;
     list.push_back({{"client", number},
                     {"tenant", client.tenant},
-                    {"class", client.class_name},
+                    {"class", ClassName(registry.TenantOf(client.tenant).tenant_class)},
                     {"program", client.program},
                     {"pid", client.owner.pid},
                     {"launches", report.value("launches", std::uint64_t{0})},

@@ -38,7 +38,7 @@ TEST(SettingsTomlTest, EveryKeyIsRead) {
                        "socket_mode = 0o660\n"
                        "control_mode = 0o640\n"
                        "driver = '/lib/mine.so'\n"
-                       "policy = 'round-robin'\n"
+                       "policy = 'paella threshold_ms=5'\n"
                        "log_level = 'debug'\n"
                        "window_base = 0x4000_0000_0000\n"
                        "window_bytes = 0x4000_0000\n"
@@ -46,11 +46,23 @@ TEST(SettingsTomlTest, EveryKeyIsRead) {
                        "arena_bytes = 0x2000_0000\n"
                        "max_clients = 7\n"
                        "ready_memory_bytes = 0x200_0000\n"
-                       "drain_seconds = 0\n",
+                       "drain_seconds = 0\n"
+                       "most_urgent_claim = 'normal'\n"
+                       "[tenants.\"alice/*\"]\n"
+                       "class = 'latency'\n"
+                       "weight = 2.5\n"
+                       "deadline_ms = 40\n",
                        "my.toml", settings, error))
       << error;
-  const Settings expected{3,          "/a",       "/b",       0660,       0640,       "/lib/mine.so", "round-robin",
-                          "debug",    1ull << 46, 1ull << 30, 3ull << 44, 1ull << 29, 7,              32 << 20,     0};
+  TenantRules tenants;
+  tenants.most_urgent_claim = TenantClass::kNormal;
+  const std::vector<std::string> rule{"class=latency", "weight=2.5", "deadline_ms=40"};
+  ASSERT_TRUE(tenants.Assign("alice/*", rule, error));
+  const Settings expected{3,          "/a",       "/b",       0660,
+                          0640,       "/lib/mine.so",         "paella threshold_ms=5",
+                          "debug",    1ull << 46, 1ull << 30, 3ull << 44,
+                          1ull << 29, 7,          32 << 20,   0,
+                          tenants};
   EXPECT_EQ(settings, expected);
 }
 
@@ -98,9 +110,20 @@ TEST(SettingsTomlTest, RangesAreChecked) {
 }
 
 TEST(SettingsTomlTest, NamesAreChecked) {
-  ExpectError("\npolicy = 'lifo'", "my.toml:2: policy: expected one of fifo, round-robin");
-  ExpectError("policy = 1", "my.toml:1: policy: expected one of fifo, round-robin");
+  ExpectError("\npolicy = 'lifo'", "my.toml:2: policy: there is no policy 'lifo'; there are fifo, ");
+  ExpectError("policy = 'paella threshold_ms=-1'", "my.toml:1: policy: threshold_ms: expected a number from 0 to ");
+  ExpectError("policy = 1", "my.toml:1: policy: expected a string");
+  ExpectError("most_urgent_claim = 'urgent'", "my.toml:1: most_urgent_claim: expected latency, normal or best-effort");
   ExpectError("\nlog_level = 'loud'", "my.toml:2: log_level: expected one of trace, debug, info, warning, error, off");
+}
+
+TEST(SettingsTomlTest, TenantsAreChecked) {
+  ExpectError("tenants = 1", "my.toml:1: tenants: expected tables, such as [tenants.\"NAME\"]");
+  ExpectError("[tenants]\nalice = 1", "my.toml:2: tenants: expected a table for 'alice'");
+  ExpectError("[tenants.alice]\nweight = true", "my.toml:2: tenants: alice.weight: expected a number or a string");
+  ExpectError("[tenants.alice]\nweight = -1", "my.toml:1: tenants: alice: weight: expected a number from 0.001 to ");
+  ExpectError("[tenants.alice]\nclass = 'urgent'", "my.toml:1: tenants: alice: class: expected latency, normal or ");
+  ExpectError("[tenants.alice]\nshare = 1", "my.toml:1: tenants: alice: no setting 'share'");
 }
 
 // "key = value" of a line like "#key = value"; "" for any other, prose among them.
@@ -133,12 +156,13 @@ TEST(ShippedConfigTest, ShowsEveryKeyWithItsDefault) {
 
   // Does not compile when a setting is added: show it in the file too.
   const auto& [device, socket, control_socket, socket_mode, control_mode, driver, policy, log_level, window_base,
-               window_bytes, arena_base, arena_bytes, max_clients, ready_memory_bytes, drain_seconds] = settings;
-  EXPECT_EQ(keys, 15) << every_key;
+               window_bytes, arena_base, arena_bytes, max_clients, ready_memory_bytes, drain_seconds,
+               tenants] = settings;
+  EXPECT_EQ(keys, 16) << every_key;  // the last one's are a table and most_urgent_claim
   (void)device, (void)socket, (void)control_socket, (void)socket_mode, (void)control_mode, (void)driver, (void)policy;
   (void)log_level, (void)window_base, (void)window_bytes, (void)arena_base, (void)arena_bytes, (void)max_clients;
   (void)ready_memory_bytes;
-  (void)drain_seconds;
+  (void)drain_seconds, (void)tenants;
 }
 
 class CommandLineTest : public testing::Test {

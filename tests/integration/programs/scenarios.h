@@ -29,6 +29,7 @@ int RegisteredMemory(Arguments);
 int OutOfMemory(Arguments);
 int IllegalAddress(Arguments);
 int AsNobody(Arguments);
+int Racer(Arguments arguments);
 int Backlog(Arguments);
 int Neighbour(Arguments);
 int Hold(Arguments);
