@@ -581,9 +581,10 @@ TEST_F(Rogue, RegistersMemoryWhereItIsNot) {
   ASSERT_TRUE(rogue.welcomed());
   const std::uint64_t window = rogue.welcome().window_base, arena = rogue.welcome().arena_base;
   const std::uint64_t next_window = window + rogue.welcome().window_bytes;
-  for (const std::uint64_t address : {std::uint64_t{0}, window, next_window, arena, arena + rogue.welcome().arena_bytes,
-                                      std::uint64_t{0x7000'0000'0123}, std::uint64_t{1} << 47, std::uint64_t{1} << 63,
-                                      ~std::uint64_t{0} - 4095}) {
+  for (const std::uint64_t address : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4095}, window, next_window, arena,
+                                      arena + rogue.welcome().arena_bytes, std::uint64_t{0x0100'0000'0000} - 4095,
+                                      std::uint64_t{0x5500'0000'0000} - 1, (std::uint64_t{1} << 47) - 4095,
+                                      std::uint64_t{1} << 47, std::uint64_t{1} << 63, ~std::uint64_t{0} - 4095}) {
     ipc::RegisterHost call;
     call.address = address;
     call.size_bytes = 4096;
@@ -591,7 +592,7 @@ TEST_F(Rogue, RegistersMemoryWhereItIsNot) {
   }
   ipc::RegisterHost call;
   call.address = 0x7000'0000'0000;
-  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{100}, std::uint64_t{1} << 46, kFar}) {
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1} << 46, kFar}) {
     call.size_bytes = size;
     EXPECT_FALSE(rogue.Ask(call)) << size;
   }
@@ -608,7 +609,58 @@ TEST_F(Rogue, RegistersMemoryWhereItIsNot) {
   EXPECT_TRUE(ServesNormalClients());
 }
 
-// Each registration is a mapping of the daemon's, of which it can have so many.
+// Bytes that share pages: the daemon keeps those as long as anything is registered in them, whatever the client says, and
+// one client's pages are no other's.
+TEST_F(Rogue, RegistersBytesOfOnePage) {
+  RogueClient rogue(daemon_->socket());
+  ASSERT_TRUE(rogue.welcomed());
+  constexpr std::uint64_t kPage = 0x7000'0000'0000;
+  const auto registers = [](RogueClient& client, std::uint64_t address, std::uint64_t size_bytes) {
+    ipc::RegisterHost call;
+    call.address = address;
+    call.size_bytes = size_bytes;
+    const auto reply = client.Ask(call);
+    return reply ? std::optional(reply->arena_address) : std::nullopt;
+  };
+  const auto unregisters = [&rogue](std::uint64_t address) {
+    ipc::UnregisterHost call;
+    call.address = address;
+    return rogue.Ask(call).has_value();
+  };
+  EXPECT_TRUE(registers(rogue, kPage + 100, 8));
+  EXPECT_EQ(registers(rogue, kPage + 108, 8), 0u) << "nothing new in the page";
+  EXPECT_FALSE(registers(rogue, kPage + 107, 1));
+  EXPECT_FALSE(registers(rogue, kPage + 99, 2));
+  EXPECT_FALSE(registers(rogue, kPage, 8192));
+  EXPECT_TRUE(registers(rogue, kPage + 4000, 8192));
+  RogueClient other(daemon_->socket());
+  ASSERT_TRUE(other.welcomed());
+  EXPECT_FALSE(registers(other, kPage + 200, 8));
+  EXPECT_FALSE(registers(other, kPage + 8192 + 4000, 8));
+
+  EXPECT_FALSE(unregisters(kPage));
+  EXPECT_TRUE(unregisters(kPage + 100));
+  EXPECT_TRUE(unregisters(kPage + 4000));
+  EXPECT_FALSE(registers(other, kPage + 200, 8)) << "the page is still the first client's";
+  EXPECT_TRUE(registers(other, kPage + 4096, 8));
+  EXPECT_FALSE(registers(rogue, kPage + 4000, 8192)) << "into what another has now";
+  auto memset = InOrder<ipc::Memset>();
+  memset.destination = kPage + 108;
+  memset.element_bytes = 1;
+  memset.width_elements = 8;
+  memset.height_rows = 1;
+  rogue.Post(memset);
+  EXPECT_TRUE(rogue.WaitForCompletion(0, 1));
+  EXPECT_EQ(rogue.sticky_error(), 0u);
+  EXPECT_TRUE(unregisters(kPage + 108));
+  EXPECT_TRUE(registers(other, kPage + 200, 8));
+  other.Post(memset);  // in its page, and not registered
+  EXPECT_TRUE(other.WaitForStickyError());
+  EXPECT_EQ(other.sticky_error(), static_cast<std::uint32_t>(CUDA_ERROR_ILLEGAL_ADDRESS));
+  EXPECT_TRUE(ServesNormalClients());
+}
+
+// Each registration is mappings of the daemon's, of which it can have so many.
 TEST_F(Rogue, RegistersMoreThanTheDaemonKeeps) {
   RogueClient rogue(daemon_->socket());
   ASSERT_TRUE(rogue.welcomed());
