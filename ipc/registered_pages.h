@@ -1,5 +1,5 @@
-// How the memory that a program registers (cuMemHostRegister) lies in pages. Shim and executor keep one of these each, and
-// cut alike, so that the messages need not name pages.
+// How the memory that a program registers (cuMemHostRegister) lies in pages. Shim and executor keep one of these each,
+// and cut alike, so that the messages need not name pages.
 //
 //            ┌─ in part ─┐┌───── whole ─────┐┌─ in part ─┐
 //            │  ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  ▒▒▒ │     ▒ registered

@@ -54,8 +54,8 @@ class ArenaFile {
   bool opened_;
 };
 
-// A page that was exchanged already must still be where it was put: what the program has there otherwise is not what the
-// GPU would see.
+// A page that was exchanged already must still be where it was put: what the program has there otherwise is not what
+// the GPU would see.
 CUresult CheckInPlace(const ipc::PageRun& page, std::uint64_t offset, const MemoryArea& area, const ArenaFile& file) {
   const bool is_in_place = file.Holds(area) && area.offset + (page.begin - area.begin) == offset;
   if (!is_in_place) return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;

@@ -31,9 +31,9 @@ class RegisteredMemory {
   // Nothing posted may still use it.
   CUresult Unregister(const Allocation& allocation);
 
-  // In the child of a fork, where arena pages are still the parent's: makes those at the program's own addresses private.
-  // Pages in which the program may have other things get a copy at once; the rest, as far as the child has not written
-  // it, shows what parent and GPU make of it. Allocates nothing and takes no lock.
+  // In the child of a fork, where arena pages are still the parent's: makes those at the program's own addresses
+  // private. Pages in which the program may have other things get a copy at once; the rest, as far as the child has not
+  // written it, shows what parent and GPU make of it. Allocates nothing and takes no lock.
   void BecomePrivateInChild() const;
 
  private:

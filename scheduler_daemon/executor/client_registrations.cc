@@ -1,7 +1,7 @@
 // Memory that a program had already and registers (cuMemHostRegister): pages of its arena, which it puts in the place
 // of its own at the same address. Here they are mapped at that address too, so that the GPU knows them by it, and
-// kernels may use the program's pointers as they are. The driver is told of the program's own bytes, so that one copy has
-// one registration, wherever its pages come from; registrations that share a page share what is mapped for it.
+// kernels may use the program's pointers as they are. The driver is told of the program's own bytes, so that one copy
+// has one registration, wherever its pages come from; registrations that share a page share what is mapped for it.
 //
 // The address is the program's, so it may be taken here. Then the registration is refused; nothing is ever replaced.
 #include <fcntl.h>

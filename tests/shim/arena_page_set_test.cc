@@ -14,7 +14,9 @@ TEST(ArenaPageSetTest, PagesAreFoundInOrderAndWithinBounds) {
   ASSERT_TRUE(pages.valid());
   EXPECT_EQ(pages.FirstIn(0, 1000 * kPage), 1000 * kPage);
   for (const std::uint64_t page : {0u, 63u, 64u, 500u, 999u}) pages.Insert(page * kPage);
-  const auto first = [&](std::uint64_t from, std::uint64_t end) { return pages.FirstIn(from * kPage, end * kPage) / kPage; };
+  const auto first = [&](std::uint64_t from, std::uint64_t end) {
+    return pages.FirstIn(from * kPage, end * kPage) / kPage;
+  };
   EXPECT_EQ(first(0, 1000), 0u);
   EXPECT_EQ(first(1, 1000), 63u);
   EXPECT_EQ(first(64, 1000), 64u);

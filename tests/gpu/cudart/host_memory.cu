@@ -101,7 +101,7 @@ std::uint64_t RegisteredNeighbours() {
   unsigned* const second = values.data() + kBorder;
   constexpr unsigned kFirstCount = kBorder - 5, kSecondCount = kAll - kBorder - 7;
   Check(cudaHostRegister(first, kFirstCount * sizeof(unsigned), cudaHostRegisterMapped), "cudaHostRegister");
-  Check(cudaHostRegister(second, kSecondCount * sizeof(unsigned), cudaHostRegisterMapped), "cudaHostRegister beside it");
+  Check(cudaHostRegister(second, kSecondCount * sizeof(unsigned), cudaHostRegisterMapped), "cudaHostRegister beside");
   const Stream stream;
   Launch(first, kFirstCount, stream);
   Launch(second, kSecondCount, stream);

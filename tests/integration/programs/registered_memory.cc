@@ -104,7 +104,7 @@ void NeighboursInAPage(const Kernels& kernels) {
   for (unsigned round = 0; round < 5; ++round) {
     for (unsigned i = 0; i < 5; ++i) {
       const Part& part = parts[(round + i) % 5];
-      Check(cuMemHostRegister(numbers.data() + part.first, part.count * sizeof(unsigned), 0), "registering a neighbour");
+      Check(cuMemHostRegister(numbers.data() + part.first, part.count * sizeof(unsigned), 0), "a neighbour comes");
       for (unsigned other = 0; other <= i; ++other) use(parts[(round + other) % 5]);
     }
     ExpectResult(cuMemHostRegister(numbers.data() + 29, 8, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED,
@@ -112,7 +112,7 @@ void NeighboursInAPage(const Kernels& kernels) {
     for (unsigned i = 0; i < 5; ++i) {
       stream.Synchronize();
       for (unsigned other = i + 1; other < 5; ++other) use(parts[(2 * round + other) % 5]);  // meanwhile
-      Check(cuMemHostUnregister(numbers.data() + parts[(2 * round + i) % 5].first), "unregistering a neighbour");
+      Check(cuMemHostUnregister(numbers.data() + parts[(2 * round + i) % 5].first), "a neighbour goes");
     }
     for (unsigned i = 0; i < 8192; ++i) Expect(numbers.data()[i] == expected[i], "memory beside registered memory");
   }
