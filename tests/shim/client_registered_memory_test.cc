@@ -364,28 +364,28 @@ TEST_F(ClientRegisteredMemoryTest, AForkedChildHasItForItself) {
   EXPECT_EQ(pages.data()[kPage], 0x11);
 }
 
-// Other things of the program are in these pages, so the child has a copy of its own from the start. The two pages lie
+// Other things of the program are in these pages, so the child has a copy of its own from the start. Two of them lie
 // side by side here and in the arena.
 TEST_F(ClientRegisteredMemoryTest, AForkedChildHasPartsOfPagesAsTheyWere) {
   const Pages pages(4);
   ASSERT_EQ(cuMemHostRegister_v2(pages.data() + 10, 2 * kPage - 20, 0), CUDA_SUCCESS);
   ASSERT_EQ(cuMemHostRegister_v2(pages.data() + 2 * kPage + 10, 2 * kPage - 20, 0), CUDA_SUCCESS);
   ASSERT_EQ(cuMemHostRegister_v2(pages.data(), 5, 0), CUDA_SUCCESS);
-  int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
+  int begun[2], written[2];
+  ASSERT_TRUE(pipe(begun) == 0 && pipe(written) == 0);
+  char byte = 0;
   const pid_t child = fork();
   if (child == 0) {
-    char byte;
-    const bool is_told = read(ready[0], &byte, 1) == 1;
+    const bool is_told = write(begun[1], &byte, 1) == 1 && read(written[0], &byte, 1) == 1;
     _exit(is_told && pages.HoldsWhatItHeld() ? 0 : 1);
   }
+  ASSERT_EQ(read(begun[0], &byte, 1), 1);
   std::memset(pages.data(), 0x77, pages.size());
-  ASSERT_EQ(write(ready[1], "x", 1), 1);
+  ASSERT_EQ(write(written[1], &byte, 1), 1);
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
-  close(ready[0]);
-  close(ready[1]);
+  for (const int end : {begun[0], begun[1], written[0], written[1]}) close(end);
 }
 
 // What the program has put there meanwhile is not touched.
