@@ -30,7 +30,7 @@ void InForkedChild() {
   if (phase == Phase::kInitialising || phase == Phase::kReady) phase = Phase::kForked;
   Client* const client = ready_client.exchange(nullptr);
   if (client == nullptr) return;
-  MakeRegisteredMemoryPrivate(client->connection);
+  client->registered_memory.BecomePrivateInChild();
   close(client->connection.arena_memory.get());
   close(client->connection.socket.fd());
   close(client->connection.doorbell.get());

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ipc/registered_pages.h"
 #include "ipc/shared_memory.h"
 #include "messages.h"
 #include "scheduler_daemon/driver.h"
@@ -198,12 +199,10 @@ class ClientObjects {
     std::vector<int> attributes;     // as this client sees them
   };
 
-  // Pages of the arena at an address of the client's own memory.
-  struct Registration {
-    ipc::Mapping pages;
-    std::uint64_t arena_address;
-  };
-  CUresult MapAndRegister(const ipc::RegisterHost& call, std::uint64_t arena_address);
+  // One piece for all of them, each of which is given back by itself. Not of none.
+  std::optional<std::uint64_t> TakeFromArena(const std::vector<ipc::PageRun>& runs);
+  CUresult MapAndRegister(const ipc::RegisterHost& call, const std::vector<ipc::PageRun>& new_runs,
+                          std::uint64_t arena_address);
   void UnregisterAll();
   // Of this client's allocation, which others may have open.
   CUresult FreeOwn(std::uint64_t address, bool may_unmap);
@@ -234,7 +233,9 @@ class ClientObjects {
   std::unordered_map<std::uint64_t, std::uint32_t> opened_;  // address -> openings of another client's allocation
   RangeAllocator arena_;
   std::unordered_map<std::uint64_t, std::uint64_t> host_;
-  std::unordered_map<std::uint64_t, Registration> registered_;  // by address; only on the worker, not under mutex_
+  // Memory of the client's own; only on the worker, not under mutex_.
+  ipc::RegisteredPages registered_;
+  std::unordered_map<std::uint64_t, ipc::Mapping> registered_mappings_;  // of its pages, by their runs' begin
   std::unordered_map<std::uint64_t, std::vector<std::byte>> uploads_;
   std::uint64_t upload_bytes_ = 0;  // of all of them
   std::map<std::uint64_t, std::vector<std::byte>> results_;

@@ -53,6 +53,15 @@ bool RangeAllocator::AllocateAt(std::uint64_t address, std::uint64_t size_bytes)
   return true;
 }
 
+bool RangeAllocator::Split(std::uint64_t address, std::uint64_t size_bytes) {
+  const auto range = used_.find(address);
+  const std::uint64_t size = Rounded(size_bytes);
+  if (range == used_.end() || size == 0 || size >= range->second) return false;
+  used_.emplace(address + size, range->second - size);
+  range->second = size;
+  return true;
+}
+
 bool RangeAllocator::Free(std::uint64_t address) {
   const auto range = used_.find(address);
   if (range == used_.end()) return false;

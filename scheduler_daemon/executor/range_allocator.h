@@ -23,6 +23,9 @@ class RangeAllocator {
 
   // `address` came from Allocate and was not freed since: anything else returns false and changes nothing.
   bool Free(std::uint64_t address);
+  // Makes two of such a range, each to be freed by itself: the first has `size_bytes`, the second begins behind it.
+  // False if it is not longer than that.
+  bool Split(std::uint64_t address, std::uint64_t size_bytes);
 
   bool empty() const { return used_.empty(); }
   std::uint64_t used_bytes() const { return used_bytes_; }

@@ -128,12 +128,99 @@ TEST_F(ClientRegisteredMemoryTest, MemoryIsRegisteredOnce) {
   ASSERT_EQ(cuMemHostRegister_v2(pages.data() + 100, kPage, 0), CUDA_SUCCESS);
   EXPECT_EQ(cuMemHostRegister_v2(pages.data() + 100, kPage, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
   EXPECT_EQ(cuMemHostRegister_v2(pages.data(), 4 * kPage, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
-  EXPECT_EQ(cuMemHostRegister_v2(pages.data() + kPage + 200, 1, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
+  EXPECT_EQ(cuMemHostRegister_v2(pages.data() + 50, 51, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
+  EXPECT_EQ(cuMemHostRegister_v2(pages.data() + kPage + 99, 1, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
+  EXPECT_EQ(cuMemHostRegister_v2(pages.data() + kPage + 100, 1, 0), CUDA_SUCCESS);
   EXPECT_EQ(cuMemHostRegister_v2(pages.data() + 2 * kPage, kPage, 0), CUDA_SUCCESS);
   void* pinned = nullptr;
   ASSERT_EQ(cuMemAllocHost_v2(&pinned, 64), CUDA_SUCCESS);
   EXPECT_EQ(cuMemHostRegister_v2(pinned, 64, 0), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(cuMemHostUnregister(pinned), CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
+}
+
+// Two small arrays on the heap, and one that begins beside them and goes on: the pages that they share are exchanged
+// once, and stay until the last of them goes.
+TEST_F(ClientRegisteredMemoryTest, NeighboursInAPageComeAndGoAlone) {
+  const std::size_t before = daemon_.live_allocations();
+  const Pages pages(4);
+  const struct {
+    std::size_t begin, bytes;
+  } ranges[] = {{100, 50}, {150, 50}, {1000, 2 * kPage}, {2 * kPage + 2000, 8}, {3 * kPage + 10, 20}};
+  std::vector<unsigned char> expected(pages.data(), pages.data() + pages.size());
+  unsigned char value = 0x80;
+  const auto write_by_gpu = [&](std::size_t i) {
+    WriteByGpu(pages.address(ranges[i].begin), ++value, ranges[i].bytes);
+    std::memset(expected.data() + ranges[i].begin, value, ranges[i].bytes);
+    return std::memcmp(expected.data(), pages.data(), pages.size()) == 0;
+  };
+  // Each of them first, in the middle and last, so that every page is also given back by every one of its owners.
+  for (const std::vector<std::size_t>& order : {std::vector<std::size_t>{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0},
+                                               {2, 0, 3, 1, 4}, {3, 1, 4, 0, 2}}) {
+    std::vector<std::size_t> registered;
+    for (const std::size_t i : order) {
+      ASSERT_EQ(cuMemHostRegister_v2(pages.data() + ranges[i].begin, ranges[i].bytes, 0), CUDA_SUCCESS);
+      registered.push_back(i);
+      for (const std::size_t other : registered) EXPECT_TRUE(write_by_gpu(other)) << i << " " << other;
+    }
+    while (!registered.empty()) {
+      const std::size_t gone = registered.front();
+      ASSERT_EQ(cuMemHostUnregister(pages.data() + ranges[gone].begin), CUDA_SUCCESS);
+      registered.erase(registered.begin());
+      for (const std::size_t other : registered) EXPECT_TRUE(write_by_gpu(other)) << gone << " " << other;
+      expected[ranges[gone].begin] = pages.data()[ranges[gone].begin] = ++value;  // by the program
+    }
+    EXPECT_EQ(daemon_.live_allocations(), before);
+  }
+}
+
+// One copy over the end of the shared page, whose pages lie apart in the arena.
+TEST_F(ClientRegisteredMemoryTest, ACopyRunsOutOfASharedPage) {
+  const Pages pages(3);
+  ASSERT_EQ(cuMemHostRegister_v2(pages.data() + 10, 10, 0), CUDA_SUCCESS);
+  const Pages other(1);
+  ASSERT_EQ(cuMemHostRegister_v2(other.data(), other.size(), 0), CUDA_SUCCESS);  // takes the arena's next pages
+  ASSERT_EQ(cuMemHostRegister_v2(pages.data() + 20, 2 * kPage, 0), CUDA_SUCCESS);
+  const CUdeviceptr device = Allocate(2 * kPage);
+  EXPECT_EQ(cuMemcpyHtoD_v2(device, pages.data() + 20, 2 * kPage), CUDA_SUCCESS);
+  WriteByGpu(pages.address(20), 0, 2 * kPage);
+  EXPECT_EQ(pages.data()[19], 19);
+  EXPECT_EQ(pages.data()[20], 0);
+  EXPECT_EQ(pages.data()[2 * kPage + 19], 0);
+  EXPECT_EQ(cuMemcpyDtoH_v2(pages.data() + 20, device, 2 * kPage), CUDA_SUCCESS);
+  EXPECT_TRUE(pages.HoldsWhatItHeld());
+}
+
+// A page that was exchanged, and is not there any more: what the program has instead is not what the GPU would see.
+TEST_F(ClientRegisteredMemoryTest, NoNeighbourWhereThePageWasReplaced) {
+  const Pages pages(2);
+  unsigned char* const first = pages.data() + kPage + 10;
+  ASSERT_EQ(cuMemHostRegister_v2(first, 10, 0), CUDA_SUCCESS);
+  ASSERT_EQ(mmap(pages.data() + kPage, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+            pages.data() + kPage);
+  EXPECT_EQ(cuMemHostRegister_v2(first + 100, 10, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
+  EXPECT_EQ(cuMemHostRegister_v2(pages.data(), kPage + 10, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED);
+  first[100] = 42;
+  EXPECT_EQ(cuMemHostUnregister(first), CUDA_SUCCESS);
+  ASSERT_EQ(cuMemHostRegister_v2(first + 100, 10, 0), CUDA_SUCCESS);
+  WriteByGpu(pages.address(kPage + 111), 7, 1);
+  EXPECT_EQ(first[100], 42);
+  EXPECT_EQ(first[101], 7);
+}
+
+// It has moved with both of them, and goes back to the program with the second.
+TEST_F(ClientRegisteredMemoryTest, ASharedPageThatTheProgramHasMoved) {
+  const Pages pages(2);
+  unsigned char* const registered = pages.data() + 100;
+  ASSERT_EQ(cuMemHostRegister_v2(registered, 10, 0), CUDA_SUCCESS);
+  ASSERT_EQ(cuMemHostRegister_v2(registered + 10, 10, 0), CUDA_SUCCESS);
+  ASSERT_EQ(mremap(pages.data(), kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED, pages.data() + kPage),
+            pages.data() + kPage);
+  EXPECT_EQ(cuMemHostUnregister(registered), CUDA_SUCCESS);
+  WriteByGpu(pages.address(110), 0x99, 10);
+  EXPECT_EQ(pages.data()[kPage + 110], 0x99);
+  EXPECT_EQ(cuMemHostUnregister(registered + 10), CUDA_SUCCESS);
+  EXPECT_EQ(pages.data()[kPage + 110], 0x99);
+  EXPECT_EQ(pages.data()[kPage + 5], 5);
 }
 
 // As realloc() moves a large block. The pages are given back to the arena afterwards, so none of them may stay in use.
@@ -275,6 +362,30 @@ TEST_F(ClientRegisteredMemoryTest, AForkedChildHasItForItself) {
   EXPECT_TRUE(pages.HoldsWhatItHeld());
   WriteByGpu(pages.address(kPage), 0x11, 1);  // and it is still the GPU's
   EXPECT_EQ(pages.data()[kPage], 0x11);
+}
+
+// Other things of the program are in these pages, so the child has a copy of its own from the start. Two of them lie
+// side by side here and in the arena.
+TEST_F(ClientRegisteredMemoryTest, AForkedChildHasPartsOfPagesAsTheyWere) {
+  const Pages pages(4);
+  ASSERT_EQ(cuMemHostRegister_v2(pages.data() + 10, 2 * kPage - 20, 0), CUDA_SUCCESS);
+  ASSERT_EQ(cuMemHostRegister_v2(pages.data() + 2 * kPage + 10, 2 * kPage - 20, 0), CUDA_SUCCESS);
+  ASSERT_EQ(cuMemHostRegister_v2(pages.data(), 5, 0), CUDA_SUCCESS);
+  int begun[2], written[2];
+  ASSERT_TRUE(pipe(begun) == 0 && pipe(written) == 0);
+  char byte = 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool is_told = write(begun[1], &byte, 1) == 1 && read(written[0], &byte, 1) == 1;
+    _exit(is_told && pages.HoldsWhatItHeld() ? 0 : 1);
+  }
+  ASSERT_EQ(read(begun[0], &byte, 1), 1);
+  std::memset(pages.data(), 0x77, pages.size());
+  ASSERT_EQ(write(written[1], &byte, 1), 1);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  for (const int end : {begun[0], begun[1], written[0], written[1]}) close(end);
 }
 
 // What the program has put there meanwhile is not touched.

@@ -1,7 +1,9 @@
 #include "fake_daemon.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,7 +26,7 @@ constexpr std::uint64_t kWindowBase = kBase, kWindowBytes = 1ull << 36;
 constexpr std::uint64_t kArenaBase = kBase + 2 * kWindowBytes, kArenaBytes = 64 << 20;
 constexpr std::size_t kDeviceBytes = 64 << 20;
 constexpr int kNotFound = 500;
-constexpr int kNotRegistered = 713, kNotMapped = 205;
+constexpr int kAlreadyRegistered = 712, kNotRegistered = 713, kNotMapped = 205;
 constexpr std::uint64_t kMemoryToken = 7, kEventToken = 9;
 constexpr std::uint64_t kOpenedBytes = 4096;
 
@@ -136,7 +138,9 @@ bool FakeDaemon::Greet() {
   welcome.attributes[99] = 1;      // registering memory
   welcome.attributes[102] = 1;     // virtual memory functions
   welcome.greatest_priority = -5;
-  return socket_.Send(welcome, {channel.get(), arena.get(), doorbell_.get()});
+  const bool is_sent = socket_.Send(welcome, {channel.get(), arena.get(), doorbell_.get()});
+  arena_memory_ = std::move(arena);
+  return is_sent;
 }
 
 void FakeDaemon::Run() {
@@ -186,8 +190,10 @@ bool FakeDaemon::CompleteCallbacks() {
 
 std::byte* FakeDaemon::Memory(std::uint64_t address) {
   if (const auto after = registered_.upper_bound(address); after != registered_.begin()) {
-    const auto& [begin, pages] = *std::prev(after);
-    if (address - begin < pages.size_bytes) address = pages.arena_address + (address - begin);
+    const auto& [begin, registration] = *std::prev(after);
+    if (address - begin < registration.size_bytes) {
+      return registration.view.data() + begin % ipc::kPageBytes + (address - begin);
+    }
   }
   if (address - kArenaBase < kArenaBytes) return arena_.data() + (address - kArenaBase);
   return device_.data() + (address - kWindowBase);
@@ -543,17 +549,34 @@ void FakeDaemon::OnCall(std::uint32_t slot, const ipc::AllocateHost& m) {
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::RegisterHost& m) {
   ipc::RegisterHostReply reply;
   if (registering_error_ != 0) return Reply(slot, registering_error_, reply);
-  reply.arena_address = next_host_;
-  next_host_ += m.size_bytes;
+  if (registered_pages_.Overlaps(m.address, m.size_bytes)) return Reply(slot, kAlreadyRegistered, reply);
+  const auto new_runs = registered_pages_.NewRunsOf(m.address, m.size_bytes);
+  if (!new_runs.empty()) {
+    reply.arena_address = next_host_;
+    next_host_ += new_runs.back().end - new_runs.front().begin;
+  }
+  registered_pages_.Add(m.address, m.size_bytes, reply.arena_address);
+  const auto runs = registered_pages_.RunsOf(m.address, m.size_bytes);
+  auto view = ipc::Mapping::Inaccessible(0, runs.back().end - runs.front().begin);
+  for (const ipc::PageRun& run : runs) {
+    mmap(view.data() + (run.begin - runs.front().begin), run.size_bytes(), PROT_READ | PROT_WRITE,
+         MAP_SHARED | MAP_FIXED, arena_memory_.get(), static_cast<off_t>(run.arena_address - kArenaBase));
+  }
   ++live_allocations_;
-  registered_[m.address] = {m.size_bytes, reply.arena_address};
+  registered_.emplace(m.address, Registration{m.size_bytes, std::move(view)});
   Reply(slot, 0, reply);
 }
 
+// What is given back has no content any more, as with the real one.
 void FakeDaemon::OnCall(std::uint32_t slot, const ipc::UnregisterHost& m) {
-  const bool is_registered = registered_.erase(m.address) == 1;
-  if (is_registered) --live_allocations_;
-  Reply(slot, is_registered ? 0 : kNotRegistered, ipc::UnregisterHostReply{});
+  if (registered_.erase(m.address) == 0) return Reply(slot, kNotRegistered, ipc::UnregisterHostReply{});
+  for (const ipc::PageRun& run : registered_pages_.OwnRunsOf(m.address)) {
+    fallocate(arena_memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+              static_cast<off_t>(run.arena_address - kArenaBase), static_cast<off_t>(run.size_bytes()));
+  }
+  registered_pages_.Remove(m.address);
+  --live_allocations_;
+  Reply(slot, 0, ipc::UnregisterHostReply{});
 }
 
 // Mappings are the shim's alone here: reserved addresses have memory from the start.

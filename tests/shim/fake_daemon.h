@@ -13,6 +13,7 @@
 
 #include "ipc/channel.h"
 #include "ipc/control_socket.h"
+#include "ipc/registered_pages.h"
 #include "ipc/shared_memory.h"
 #include "messages.h"
 
@@ -185,10 +186,14 @@ class FakeDaemon {
   std::vector<std::byte> device_;
   std::uint64_t next_device_, next_host_, next_library_ = 1;
   std::map<std::uint64_t, std::vector<std::byte>> uploads_;
+  // By the client's own address: the same pages of the arena, side by side as the GPU sees them.
   struct Registration {
-    std::uint64_t size_bytes, arena_address;
+    std::uint64_t size_bytes;
+    ipc::Mapping view;
   };
-  std::map<std::uint64_t, Registration> registered_;  // by the client's own address
+  std::map<std::uint64_t, Registration> registered_;
+  ipc::RegisteredPages registered_pages_;
+  ipc::Fd arena_memory_;
   std::mutex mutex_;
   std::vector<ipc::LaunchKernel> launches_;  // under mutex_
   std::map<std::uint64_t, ipc::GraphNodes> graphs_;  // under mutex_

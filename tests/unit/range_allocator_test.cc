@@ -46,6 +46,23 @@ TEST(RangeAllocatorTest, AGreaterAlignmentLosesNothing) {
   EXPECT_FALSE(ranges.Allocate(1, 1ull << 63));
 }
 
+TEST(RangeAllocatorTest, PartsOfARangeAreFreedByThemselves) {
+  RangeAllocator ranges(4096, 4096, 512);
+  ASSERT_EQ(ranges.Allocate(2048), 4096u);
+  EXPECT_FALSE(ranges.Split(4096, 2048));
+  EXPECT_FALSE(ranges.Split(4096, 0));
+  EXPECT_FALSE(ranges.Split(4096, ~0ull));
+  EXPECT_FALSE(ranges.Split(4608, 512));
+  EXPECT_TRUE(ranges.Split(4096, 500));
+  EXPECT_TRUE(ranges.Split(4608, 1024));
+  EXPECT_EQ(ranges.used_bytes(), 2048u);
+  EXPECT_TRUE(ranges.Free(4608));
+  EXPECT_EQ(ranges.used_bytes(), 1024u);
+  EXPECT_EQ(ranges.Allocate(1024), 4608u);  // between the two that are left
+  for (const std::uint64_t part : {4096u, 4608u, 5632u}) EXPECT_TRUE(ranges.Free(part)) << part;
+  EXPECT_EQ(ranges.Allocate(4096), 4096u);
+}
+
 TEST(RangeAllocatorTest, AtAnAddress) {
   RangeAllocator ranges(4096, 4096, 512);
   EXPECT_TRUE(ranges.AllocateAt(5120, 1000));

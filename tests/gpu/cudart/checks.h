@@ -25,6 +25,7 @@ std::uint64_t PointerAttributes();
 
 // host_memory.cu
 std::uint64_t RegisteredMemory();
+std::uint64_t RegisteredNeighbours();
 std::uint64_t RegistrationErrors();
 std::uint64_t MemoryPools();
 std::uint64_t ManagedHints();

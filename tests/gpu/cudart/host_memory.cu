@@ -91,8 +91,38 @@ std::uint64_t RegisteredMemory() {
   return Fingerprint(values);
 }
 
-// Codes of three calls, 16 bits each: registering pinned memory, flags of memory that is registered and not allocated,
-// and freeing it. What Paella refuses and the driver allows, a neighbour in the same page, is no part of it.
+// Two arrays that share a page, each beyond it in its own direction: used at once, and one of them still when the other
+// is not registered any more.
+std::uint64_t RegisteredNeighbours() {
+  constexpr unsigned kAll = 1u << 16;
+  constexpr unsigned kBorder = 30011;  // inside a page
+  std::vector<unsigned> values = Counted(kAll, 1);
+  unsigned* const first = values.data() + 5;
+  unsigned* const second = values.data() + kBorder;
+  constexpr unsigned kFirstCount = kBorder - 5, kSecondCount = kAll - kBorder - 7;
+  Check(cudaHostRegister(first, kFirstCount * sizeof(unsigned), cudaHostRegisterMapped), "cudaHostRegister");
+  Check(cudaHostRegister(second, kSecondCount * sizeof(unsigned), cudaHostRegisterMapped), "cudaHostRegister beside");
+  const Stream stream;
+  Launch(first, kFirstCount, stream);
+  Launch(second, kSecondCount, stream);
+  stream.Wait();
+  Check(cudaHostUnregister(first), "cudaHostUnregister");
+  const DeviceArray<unsigned> device(kSecondCount);
+  Check(cudaMemcpyAsync(device.data(), second, device.bytes(), cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync in");
+  Launch(device.data(), kSecondCount, stream);
+  Check(cudaMemcpyAsync(second, device.data(), device.bytes(), cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync out");
+  Launch(second, kSecondCount, stream);
+  stream.Wait();
+  Check(cudaHostUnregister(second), "cudaHostUnregister beside it");
+  std::vector<unsigned> expected = Counted(kAll, 1);
+  for (unsigned i = 0; i < kFirstCount; ++i) expected[5 + i] += i;
+  for (unsigned i = 0; i < kSecondCount; ++i) expected[kBorder + i] += 3 * i;
+  Expect(values == expected, "a value is wrong");
+  return Fingerprint(values);
+}
+
+// Codes of four calls, 16 bits each: memory in a page where something is registered already, pinned memory, flags of
+// memory that is registered and not allocated, and freeing it.
 std::uint64_t RegistrationErrors() {
   std::vector<unsigned char> values(1 << 20);
   Check(cudaHostRegister(values.data(), 1 << 18, cudaHostRegisterDefault), "cudaHostRegister");
@@ -101,13 +131,15 @@ std::uint64_t RegistrationErrors() {
   const std::uint64_t freed = CodeOf(cudaFreeHost(values.data()));
   const std::uint64_t again = CodeOf(cudaHostRegister(values.data(), 1 << 18, cudaHostRegisterDefault));
   Expect(freed == cudaSuccess || again == cudaErrorHostMemoryAlreadyRegistered, "memory can be registered twice");
+  const std::uint64_t same_page = CodeOf(cudaHostRegister(values.data() + (1 << 18), 16, cudaHostRegisterDefault));
+  if (same_page == cudaSuccess) Check(cudaHostUnregister(values.data() + (1 << 18)), "cudaHostUnregister beside it");
   Check(cudaHostUnregister(values.data()), "cudaHostUnregister");
   Expect(CodeOf(cudaHostUnregister(values.data())) == cudaErrorHostMemoryNotRegistered, "it is registered still");
   void* pinned = nullptr;
   Check(cudaMallocHost(&pinned, 4096), "cudaMallocHost");
   const std::uint64_t is_pinned = CodeOf(cudaHostRegister(pinned, 4096, cudaHostRegisterDefault));
   Check(cudaFreeHost(pinned), "cudaFreeHost");
-  return is_pinned << 32 | flags_of_it << 16 | freed;
+  return same_page << 48 | is_pinned << 32 | flags_of_it << 16 | freed;
 }
 
 std::uint64_t MemoryPools() {

@@ -29,6 +29,7 @@ constexpr NamedCheck kChecks[] = {
     {"fills", Fills},
     {"pointer_attributes", PointerAttributes},
     {"registered_memory", RegisteredMemory},
+    {"registered_neighbours", RegisteredNeighbours},
     {"registration_errors", RegistrationErrors},
     {"memory_pools", MemoryPools},
     {"managed_hints", ManagedHints},

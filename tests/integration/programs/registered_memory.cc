@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <numeric>
+#include <vector>
 
 #include "tests/integration/programs/scenarios.h"
 
@@ -79,6 +80,44 @@ void ManyTimes(const Kernels& kernels) {
   }
 }
 
+// Arrays that share pages, the third of which goes on where nothing is registered yet: each is used by kernels and
+// copies while others come and go.
+void NeighboursInAPage(const Kernels& kernels) {
+  const Stream stream(CU_STREAM_NON_BLOCKING);
+  const Numbers numbers(8192);
+  std::vector<unsigned> expected(numbers.data(), numbers.data() + 8192);
+  struct Part {
+    unsigned first, count;
+  };
+  const Part parts[] = {{10, 20}, {30, 1}, {500, 3000}, {3500, 7}, {3600, 2000}};
+  const DeviceBuffer device(8192 * sizeof(unsigned));
+  unsigned seed = 0;
+  const auto use = [&](const Part& part) {
+    unsigned* const begin = numbers.data() + part.first;
+    const std::size_t bytes = part.count * sizeof(unsigned);
+    kernels.Fill(Address(begin), part.count, ++seed, stream);
+    Check(cuMemcpyHtoDAsync(device.address(), begin, bytes, stream), "cuMemcpyHtoDAsync");
+    kernels.Mix(device.address(), part.count, 1, stream);
+    Check(cuMemcpyDtoHAsync(begin, device.address(), bytes, stream), "cuMemcpyDtoHAsync");
+    for (unsigned i = 0; i < part.count; ++i) expected[part.first + i] = Mixed(seed + i, 1);
+  };
+  for (unsigned round = 0; round < 5; ++round) {
+    for (unsigned i = 0; i < 5; ++i) {
+      const Part& part = parts[(round + i) % 5];
+      Check(cuMemHostRegister(numbers.data() + part.first, part.count * sizeof(unsigned), 0), "a neighbour comes");
+      for (unsigned other = 0; other <= i; ++other) use(parts[(round + other) % 5]);
+    }
+    ExpectResult(cuMemHostRegister(numbers.data() + 29, 8, 0), CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED,
+                 "registering what is registered in part");
+    for (unsigned i = 0; i < 5; ++i) {
+      stream.Synchronize();
+      for (unsigned other = i + 1; other < 5; ++other) use(parts[(2 * round + other) % 5]);  // meanwhile
+      Check(cuMemHostUnregister(numbers.data() + parts[(2 * round + i) % 5].first), "a neighbour goes");
+    }
+    for (unsigned i = 0; i < 8192; ++i) Expect(numbers.data()[i] == expected[i], "memory beside registered memory");
+  }
+}
+
 void InTheChildOfAFork() {
   const Numbers numbers(4096);
   Check(cuMemHostRegister(numbers.data(), numbers.bytes(), 0), "cuMemHostRegister");
@@ -101,6 +140,7 @@ int RegisteredMemory(Arguments) {
   const Kernels kernels(gpu);
   ByKernelsAndCopies(kernels);
   ManyTimes(kernels);
+  NeighboursInAPage(kernels);
   InTheChildOfAFork();
   Say("registered memory: every byte is right");
   return 0;
