@@ -26,6 +26,7 @@
 #include "ipc/waiting.h"
 #include "scheduler_daemon/executor/device_description.h"
 #include "scheduler_daemon/executor/gpu_streams.h"
+#include "scheduler_daemon/executor/knowledge_file.h"
 #include "scheduler_daemon/executor/modules.h"
 #include "scheduler_daemon/executor/output_capture.h"
 #include "scheduler_daemon/executor/printed_text.h"
@@ -53,6 +54,8 @@ constexpr std::chrono::milliseconds kNapWithHold{5};
 constexpr std::chrono::milliseconds kStepWithWaiting{1};
 constexpr std::chrono::seconds kStepIdle{1};
 constexpr std::chrono::milliseconds kHealthCheckAfter{1};
+constexpr std::chrono::seconds kBetweenKeeping{60};
+constexpr std::chrono::milliseconds kIdleBeforeKeeping{100};
 
 std::uint64_t NowNs() {
   return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
@@ -96,7 +99,7 @@ int ArchitectureMajor(const Driver& driver, CUdevice device) {
 class Executor {
  public:
   Executor(const Driver& driver, CUdevice device, CUcontext context, ipc::ControlSocket control,
-           std::unique_ptr<PolicyOperations> policy)
+           std::unique_ptr<PolicyOperations> policy, const ExecutorSettings& settings)
       : driver_(driver),
         context_(context),
         modules_(driver, ArchitectureMajor(driver, device), GpuCapacity::Of(driver, device)),
@@ -107,7 +110,8 @@ class Executor {
         tenants_(driver, device, slabs_),
         gpu_streams_(driver),
         printed_(driver, context),
-        scheduler_(driver, gpu_streams_, std::move(policy), CommandFeed::Settings{},
+        knowledge_file_(settings.knowledge_file),
+        scheduler_(driver, gpu_streams_, std::move(policy), LoadKnowledge(knowledge_file_),
                    [this](std::shared_ptr<ClientText> next) {
                      printed_.PassTo(std::move(next), [this] { Tell([this] { scheduler_.PrintingPassed(); }); });
                    }),
@@ -128,6 +132,8 @@ class Executor {
   void BringLastWords();
   void RunInbox();
   void HandleDeparted();
+  void LogEvictions();
+  void KeepKnowledge(Clock::time_point now);
   void Wait(bool worked);
   void Nap();
   void Sleep();
@@ -146,6 +152,7 @@ class Executor {
   GpuStreams gpu_streams_;
   PrintedText printed_;
   AssertionCapture assertions_;
+  const std::string knowledge_file_;
   Scheduler scheduler_;
 
   std::mutex inbox_mutex_;
@@ -155,6 +162,9 @@ class Executor {
 
   Clock::time_point last_worked_ = Clock::now();
   Clock::time_point last_health_check_ = Clock::now();
+  Clock::time_point last_kept_ = Clock::now();
+  std::uint64_t learned_when_kept_ = 0;
+  std::uint64_t evictions_logged_ = 0;
   Worker reaper_;
 };
 
@@ -336,6 +346,24 @@ void Executor::Sleep() {
   set_sleeping(0);
 }
 
+void Executor::LogEvictions() {
+  const PolicyHost& host = scheduler_.feed().host();
+  if (host.evicted() == evictions_logged_) return;
+  evictions_logged_ = host.evicted();
+  const Eviction& last = host.evictions().back();
+  spdlog::error("the policy {} {} ({}); {} decides from now on", last.policy, ReasonName(last.reason), last.detail,
+                host.policy_name());
+}
+
+// Now and then, while nobody works: the copy takes up to some milliseconds.
+void Executor::KeepKnowledge(Clock::time_point now) {
+  const Knowledge& knowledge = scheduler_.feed().knowledge();
+  if (now - last_kept_ < kBetweenKeeping || now - last_worked_ < kIdleBeforeKeeping) return;
+  last_kept_ = now;
+  if (knowledge_file_.empty() || std::exchange(learned_when_kept_, knowledge.learned) == knowledge.learned) return;
+  reaper_.Post([this, copy = knowledge] { StoreKnowledge(knowledge_file_, copy); });
+}
+
 void Executor::Wait(bool worked) {
   const auto now = Clock::now();
   if (worked) {
@@ -346,6 +374,7 @@ void Executor::Wait(bool worked) {
     last_health_check_ = now;
     scheduler_.CheckHealth();
   }
+  KeepKnowledge(now);
   if (now - last_worked_ > (scheduler_.in_flight() ? SpinWithWork() : SpinWithoutWork())) {
     const bool naps = scheduler_.in_flight() || (scheduler_.holding() && now - last_worked_ < kNapWithHold);
     naps ? Nap() : Sleep();
@@ -389,6 +418,12 @@ int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_by
     spdlog::error("executor: cannot make streams: {}", driver_.ErrorName(result));
     return kExecutorNoGpu;
   }
+  std::uint64_t sight_latency_ns = 0;
+  if (const CUresult result = gpu_streams_.MeasureSightLatency(sight_latency_ns); result != CUDA_SUCCESS) {
+    spdlog::error("executor: cannot see the GPU's progress: {}", driver_.ErrorName(result));
+    return kExecutorNoGpu;
+  }
+  scheduler_.SetSightLatency(sight_latency_ns);
   if (!CaptureText()) {
     spdlog::error("executor: cannot catch what kernels print");
     return kExecutorNoGpu;
@@ -407,6 +442,7 @@ int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_by
     RunInbox();
     const bool worked = scheduler_.Step(NowNs());
     HandleDeparted();
+    LogEvictions();
     Wait(worked);
   }
   // From here on nothing is given back piece by piece: the driver frees all with the process, and a lost context
@@ -422,6 +458,7 @@ int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_by
     shutdown(control_.fd(), SHUT_RDWR);
     status = kExecutorGpuFault;
   }
+  if (scheduler_.feed().knowledge().learned != 0) StoreKnowledge(knowledge_file_, scheduler_.feed().knowledge());
   spdlog::shutdown();
   _exit(status);
 }
@@ -450,7 +487,7 @@ int RunExecutor(const ExecutorSettings& settings, ipc::ControlSocket control) {
     spdlog::error("executor: {}", error);
     return kExecutorNoGpu;
   }
-  Executor executor(*driver, device, context, std::move(control), std::move(policy));
+  Executor executor(*driver, device, context, std::move(control), std::move(policy), settings);
   return executor.Run(DescribeDevice(*driver, device), settings.ready_memory_bytes);
 }
 

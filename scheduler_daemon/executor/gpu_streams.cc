@@ -1,13 +1,17 @@
 #include "scheduler_daemon/executor/gpu_streams.h"
 
 #include <algorithm>
+#include <chrono>
 #include <new>
+
+#include "ipc/waiting.h"
 
 namespace paella::scheduler_daemon {
 namespace {
 
 constexpr std::size_t kStreamsAtStart = 8;
 constexpr std::size_t kWordsApart = 8;  // a cache line each
+constexpr int kLooks = 10'000;  // a millisecond or less
 
 }  // namespace
 
@@ -61,6 +65,27 @@ GpuStream* GpuStreams::Take(std::int32_t priority) {
 CUresult GpuStreams::Mark(GpuStream& stream, std::uint64_t value) {
   stream.marked = value;
   return driver_.cuStreamWriteValue64(stream.stream, stream.address(), value, CU_STREAM_WRITE_VALUE_DEFAULT);
+}
+
+CUresult GpuStreams::MeasureSightLatency(std::uint64_t& latency_ns) {
+  constexpr int kTimes = 16;
+  GpuStream* const stream = Take(least_priority_);
+  if (stream == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+  CUresult result = CUDA_SUCCESS;
+  latency_ns = ~0ull;
+  for (int i = 0; i < kTimes && result == CUDA_SUCCESS; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    result = Mark(*stream, stream->marked + 1);
+    // The driver's wait is the bound, if the word is not seen soon.
+    for (int look = 0; look < kLooks && stream->word->load(std::memory_order_acquire) < stream->marked; ++look) {
+      ipc::CpuRelax();
+    }
+    const auto took = std::chrono::steady_clock::now() - begin;
+    if (result == CUDA_SUCCESS) result = driver_.cuStreamSynchronize(stream->stream);
+    latency_ns = std::min(latency_ns, static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()));
+  }
+  Return(stream);
+  return result;
 }
 
 CUresult GpuStreams::WaitFor(GpuStream& stream, const GpuStream& other, std::uint64_t value) {

@@ -52,6 +52,8 @@ class GpuStreams {
   void Return(GpuStream* stream) { idle_[stream->priority].push_back(stream); }  // drained
 
   // The stream's word becomes `value`, greater than any before, when all that was issued to it is done.
+  // How long a mark takes from its call until it is seen, on an idle GPU; the least of a few. Waits.
+  CUresult MeasureSightLatency(std::uint64_t& latency_ns);
   CUresult Mark(GpuStream& stream, std::uint64_t value);
   // What is issued to `stream` from now on waits for a mark that `other` was given.
   CUresult WaitFor(GpuStream& stream, const GpuStream& other, std::uint64_t value);

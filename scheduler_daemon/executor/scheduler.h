@@ -39,10 +39,10 @@ class Scheduler {
   // `pass_printing`: brings what was printed to its owner, takes what will be for the client's (null: nobody's), and
   // then has PrintingPassed called (PrintingTurn).
   Scheduler(const Driver& driver, GpuStreams& gpu_streams, std::unique_ptr<PolicyOperations> policy,
-            const CommandFeed::Settings& settings, std::function<void(std::shared_ptr<ClientText>)> pass_printing)
+            Knowledge knowledge, std::function<void(std::shared_ptr<ClientText>)> pass_printing)
       : driver_(driver),
         gpu_streams_(gpu_streams),
-        feed_(std::move(policy), settings),
+        feed_(std::move(policy), {}, std::move(knowledge)),
         word_probes_(driver, gpu_streams),
         printing_([this, pass = std::move(pass_printing)](std::uint64_t client) { pass(TextOf(client)); }) {}
 
@@ -81,6 +81,7 @@ class Scheduler {
   // Whether some client's stream waits for what may happen without a word to us.
   bool holding() const { return holding_; }
   const CommandFeed& feed() const { return feed_; }
+  void SetSightLatency(std::uint64_t latency_ns) { feed_.SetSightLatency(latency_ns); }
 
   template <typename Visitor>
   void ForEachSession(Visitor visit) const {

@@ -10,6 +10,25 @@ std::uint64_t BusyNs(const Tenant& tenant, std::uint64_t now_ns) {
   return tenant.busy_ns.load() + (tenant.in_flight != 0 ? now_ns - tenant.busy_since_ns : 0);
 }
 
+nlohmann::json DescribeAccuracy(const Accuracy& accuracy) {
+  return {{"predictions", accuracy.total()}, {"within_1.2", accuracy.WithinFactor(1.2)}};
+}
+
+nlohmann::json DescribeScheduling(const CommandFeed& feed) {
+  auto evictions = nlohmann::json::array();
+  for (const Eviction& eviction : feed.host().evictions()) {
+    evictions.push_back(
+        {{"policy", eviction.policy}, {"reason", ReasonName(eviction.reason)}, {"detail", eviction.detail}});
+  }
+  const Knowledge& knowledge = feed.knowledge();
+  return {{"running_policy", feed.host().policy_name()},
+          {"evictions", std::move(evictions)},
+          {"kernels", knowledge.kernels.table().all().size()},
+          {"job_prefixes", knowledge.jobs.table().all().size()},
+          {"kernel_accuracy", DescribeAccuracy(knowledge.kernel_accuracy)},
+          {"job_accuracy", DescribeAccuracy(knowledge.job_accuracy)}};
+}
+
 }  // namespace
 
 std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns) {
@@ -32,7 +51,7 @@ std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns) 
     finished.push_back({{"tenant", tenant}, {"gpu_seconds", gpu_seconds}});
   }
   const nlohmann::json document = {
-      {"policy", executor.scheduler.feed().host().policy_name()},
+      {"scheduling", DescribeScheduling(executor.scheduler.feed())},
       {"clients", std::move(clients)},
       {"finished", std::move(finished)},
       {"modules", {{"loaded", executor.modules.loaded()}, {"shared_loads", executor.modules.shared_loads()}}},

@@ -17,15 +17,18 @@ struct Knowledge {
   JobClasses jobs;
   Accuracy kernel_accuracy;  // of kernels that had been seen
   Accuracy job_accuracy;     // of jobs that were not cold, after eight commands
+  std::uint64_t learned = 0;  // kernels and jobs, by this process
 
   void KernelDone(std::uint64_t shape_hash, std::uint64_t measured_ns) {
     const Prediction predicted = kernels.Predict(shape_hash);
     if (predicted.observations != 0) kernel_accuracy.Add(predicted.duration_ns, measured_ns);
     kernels.Observe(shape_hash, measured_ns);
+    ++learned;
   }
   void JobDone(const JobPath& job) {
     if (!job.cold) job_accuracy.Add(job.predicted_ns, job.measured_ns);
     jobs.Learn(job);
+    ++learned;
   }
 
   // Lines of text, the same for the same knowledge.

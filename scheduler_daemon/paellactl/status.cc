@@ -90,6 +90,27 @@ std::string DescribeDevice(const json& device) {
          Bytes(Number(device, "total_memory_bytes")) + ReadyMemory(device) + ", CUDA " + DriverVersion(device) + "\n";
 }
 
+// The policy that was asked for, which another one may have taken over from, and how good predictions are.
+std::string DescribeScheduling(const std::string& policy, const json& scheduling) {
+  std::string text = "policy: " + policy;
+  const json& evictions = Part(scheduling, "evictions");
+  const std::string running = Text(scheduling, "running_policy");
+  if (evictions.is_array() && !evictions.empty() && !(policy + " ").starts_with(running + " ")) {
+    text += ", which " + Text(evictions.back(), "reason") + "; " + running + " decides";
+  }
+  text += "\n";
+  const auto part = [&](const char* key) {
+    const json& accuracy = Part(scheduling, key);
+    const auto within = Number(accuracy, "within_1.2");
+    return Text(accuracy, "predictions") == "0" || !within ? std::string(kUnknown) : Format("%.0f %%", *within * 100);
+  };
+  if (Part(scheduling, "kernels").is_number()) {
+    text += "known: " + Text(scheduling, "kernels") + " kernels, predicted within a factor of 1.2: " +
+            part("kernel_accuracy") + ", jobs: " + part("job_accuracy") + "\n";
+  }
+  return text;
+}
+
 std::string DescribeTenants(const json& tenants) {
   Table table({{"TENANT", kLeft}, {"CLASS", kLeft}, {"CLIENTS", kRight}, {"LAUNCHES", kRight}, {"WAITING", kRight},
                {"IN FLIGHT", kRight}, {"MEMORY", kRight}, {"GPU TIME", kRight}});
@@ -129,7 +150,7 @@ std::string Section(const json& document, const char* key, Describe describe) {
 
 std::string DescribeStatus(const json& document) {
   return DescribeDaemon(Part(document, "daemon")) + DescribeDevice(Part(document, "device")) +
-         "policy: " + Text(document, "policy") + "\n" + Section(document, "tenants", DescribeTenants) +
+         DescribeScheduling(Text(document, "policy"), Part(document, "scheduling")) + Section(document, "tenants", DescribeTenants) +
          Section(document, "clients", DescribeClients) + Section(document, "unsupported", DescribeUnsupported);
 }
 

@@ -35,6 +35,11 @@ bool ParseNumber(std::string_view text, Number& number) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+std::string KnowledgeFile(const Settings& settings) {
+  if (settings.state_directory.empty()) return "";
+  return settings.state_directory + "/gpu" + std::to_string(settings.device) + ".knowledge";
+}
+
 }  // namespace
 
 std::optional<ExecutorProcess> StartExecutor(const Settings& settings, const std::string& policy, std::string& error) {
@@ -45,7 +50,7 @@ std::optional<ExecutorProcess> StartExecutor(const Settings& settings, const std
   }
   std::vector<std::string> words{kExecutorName,  std::to_string(theirs.get()), settings.driver,
                                  std::to_string(settings.device), policy, settings.log_level,
-                                 std::to_string(settings.ready_memory_bytes)};
+                                 std::to_string(settings.ready_memory_bytes), KnowledgeFile(settings)};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -60,7 +65,7 @@ std::optional<ExecutorProcess> StartExecutor(const Settings& settings, const std
 }
 
 int ExecutorMain(int argc, char** argv) {
-  constexpr int kArguments = 7;
+  constexpr int kArguments = 8;
   int fd = -1;
   ExecutorSettings settings;
   if (argc != kArguments || !ParseNumber(argv[1], fd) || !ParseNumber(argv[3], settings.device) ||
@@ -77,6 +82,7 @@ int ExecutorMain(int argc, char** argv) {
   signal(SIGXFSZ, SIG_IGN);
   settings.driver = argv[2];
   settings.policy = argv[4];
+  settings.knowledge_file = argv[7];
   spdlog::set_level(spdlog::level::from_str(argv[5]));
   return RunExecutor(settings, ipc::ControlSocket(ipc::Fd(fd)));
 }

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -162,6 +163,7 @@ void ReadEntry(TomlReader& reader, const toml::key& name, const toml::node& node
   if (key == "control_mode") return reader.Mode(node, settings.control_mode);
   if (key == "driver") return reader.Text(node, settings.driver);
   if (key == "policy") return reader.Policy(node, settings.policy);
+  if (key == "state_directory") return reader.Text(node, settings.state_directory);
   if (key == "most_urgent_claim") return reader.Class(node, settings.tenants.most_urgent_claim);
   if (key == "tenants") return reader.Tenants(node, settings.tenants);
   if (key == "log_level") return reader.OneOf(node, LogLevels(), settings.log_level);
@@ -246,6 +248,9 @@ void AddOptions(CLI::App& app, Settings& settings, ConfigOptions& config) {
   app.add_option("--log-level", settings.log_level, "How much is logged")
       ->check(CLI::IsMember(LogLevels()))
       ->capture_default_str();
+  app.add_option("--state-directory", settings.state_directory,
+                 "Where what is learned of kernels and jobs is kept (default: $STATE_DIRECTORY, else nowhere)")
+      ->check(is_not_empty);
   app.add_option("--drain-seconds", settings.drain_seconds, "How long SIGTERM waits for clients' work")
       ->check(CLI::Range(0, kMostDrainSeconds))
       ->capture_default_str();
@@ -291,6 +296,8 @@ SettingsResult ReadSettings(int argc, char** argv, Settings& settings) {
   } catch (const CLI::ParseError& outcome) {
     return app.exit(outcome) == 0 ? SettingsResult::kExit : SettingsResult::kError;
   }
+  const char* const from_systemd = std::getenv("STATE_DIRECTORY");
+  if (settings.state_directory.empty() && from_systemd != nullptr) settings.state_directory = from_systemd;
   if (const std::string wrong = WhatIsWrong(settings); !wrong.empty()) {
     std::cerr << "paellad: " << wrong << '\n';
     return SettingsResult::kError;

@@ -26,6 +26,7 @@ struct Settings {
   unsigned max_clients = 128;
   std::uint64_t ready_memory_bytes = 64ull << 20;  // of the GPU's, made before anybody asks for it
   unsigned drain_seconds = 10;  // after SIGTERM, for the clients' work
+  std::string state_directory;  // empty: nothing is kept from one run to the next
   TenantRules tenants{};
 
   bool operator==(const Settings&) const = default;

@@ -102,6 +102,7 @@ std::string StatusDocument(const Settings& settings, const ExecutorSupervisor& e
   const json document = {{"daemon", Daemon(settings, executor, uptime_s)},
                          {"device", Device(settings, executor.device(), report)},
                          {"policy", executor.policy()},
+                         {"scheduling", report.value("scheduling", json())},
                          {"tenants", Tenants(clients, work)},
                          {"clients", Clients(clients, work)},
                          {"finished", report.value("finished", json::array())},

@@ -50,6 +50,8 @@ class CommandFeed {
     std::uint64_t sight_latency_ns = 0;
   };
 
+  void SetSightLatency(std::uint64_t latency_ns) { settings_.sight_latency_ns = latency_ns; }
+
   // `policy` may be null: fifo.
   CommandFeed(std::unique_ptr<PolicyOperations> policy, const Settings& settings, Knowledge knowledge = {});
 
@@ -178,7 +180,7 @@ class CommandFeed {
   bool MayGo(ReadyId command, std::uint64_t now_ns);
   bool IsHeld(TenantId tenant, std::uint64_t now_ns);
 
-  const Settings settings_;
+  Settings settings_;
   PolicyHost host_;
   Knowledge knowledge_;
   std::vector<Client> clients_;

@@ -83,6 +83,7 @@ void PolicyHost::Replay(std::uint64_t now_ns) {
 void PolicyHost::Evict(Eviction::Reason reason, std::string detail, std::uint64_t now_ns) {
   evictions_.push_back({std::string(policy_->name()), reason, std::move(detail), now_ns});
   if (evictions_.size() > kEvictionsKept) evictions_.pop_front();
+  ++evicted_;
   Install(nullptr, now_ns);
 }
 

@@ -74,6 +74,7 @@ class PolicyHost : private PolicyView {
 
   std::string_view policy_name() const { return policy_->name(); }
   bool policy_goes_by_classes() const { return goes_by_classes_; }
+  std::uint64_t evicted() const { return evicted_; }  // policies, ever
   const std::deque<Eviction>& evictions() const { return evictions_; }  // the last few
   std::uint64_t overdue_picks() const { return overdue_picks_; }        // decided by the starvation bound
   std::size_t ready() const { return ready_; }
@@ -139,6 +140,7 @@ class PolicyHost : private PolicyView {
   std::uint64_t stalled_since_ns_ = kNever;
   std::uint64_t overdue_picks_ = 0;
   std::deque<Eviction> evictions_;
+  std::uint64_t evicted_ = 0;
 };
 
 }  // namespace paella::scheduler_daemon

@@ -1,5 +1,6 @@
 // What each policy does to the order of two programs' jobs, from end to end.
 #include <cstdint>
+#include <fstream>
 #include <ostream>
 #include <string>
 
@@ -88,6 +89,96 @@ constexpr Case kCases[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Of, Order, testing::ValuesIn(kCases),
                          [](const auto& each) { return std::string(each.param.name); });
+
+class Scheduling : public DaemonTest {};
+
+TEST_F(Scheduling, NonsenseIsRefusedAndAllStaysAsItIs) {
+  ASSERT_FALSE(daemon_->Ask("policy", "paella threshold_ms=3").failed);
+  const auto refused = [&](const std::string& verb, const std::string& argument, const std::string& reason) {
+    const auto answer = daemon_->Ask(verb, argument);
+    EXPECT_TRUE(answer.failed) << argument;
+    EXPECT_NE(answer.text.find(reason), std::string::npos) << answer.text;
+  };
+  refused("policy", "paella threshold_ms=-1", "threshold_ms: expected a number from 0 to 3600000, got '-1'");
+  refused("policy", "paella threshold=1", "no setting 'threshold'");
+  refused("policy", "best", "there is no policy 'best'");
+  refused("tenant", "alice weight=0", "weight: expected a number from 0.001 to 1000, got '0'");
+  refused("tenant", "alice deadline_ms=0", "deadline_ms: expected a number");
+  refused("tenant", "alice class=urgent", "class: expected latency, normal or best-effort");
+  refused("tenant", "", "a tenant has a name");
+  EXPECT_EQ(daemon_->Ask("policy").text, "paella threshold_ms=3");
+}
+
+TEST_F(Scheduling, PaellactlSetsPoliciesAndTenants) {
+  const auto run = [&](Words words) {
+    words.insert(words.begin(), PAELLA_TEST_CTL);
+    words.insert(words.end(), {"--socket", daemon_->socket()});
+    test::ChildProcess ctl(words, {});
+    EXPECT_TRUE(EndsWell(ctl));
+    return ctl.output();
+  };
+  EXPECT_EQ(run({"policy", "set", "wfq", "debt_kept_ms=50"}), "wfq debt_kept_ms=50\n");
+  EXPECT_EQ(run({"policy", "get"}), "wfq debt_kept_ms=50\n");
+  const auto client = StartClient(*daemon_, "alice", Scenario("neighbour"));
+  ASSERT_TRUE(client->WaitForOutput("ready")) << client->errors();
+  EXPECT_EQ(run({"tenant", "set", "ali*", "weight=3", "class=latency"}), "ali* weight=3 class=latency\n");
+  const nlohmann::json alice = test::TenantIn(daemon_->Status(), "alice");
+  EXPECT_EQ(alice["class"], "latency");
+  EXPECT_EQ(alice["weight"], 3);
+  client->WriteInput("end\n");
+  EXPECT_TRUE(EndsWell(*client));
+}
+
+class Claims : public DaemonTest {
+ protected:
+  void SetUp() override {
+    StartDaemon({.settings = "most_urgent_claim = 'normal'\n[tenants.\"trusted*\"]\nclass = 'latency'\n"});
+  }
+};
+
+TEST_F(Claims, GetWhatTheConfigurationAllows) {
+  const auto class_of = [&](const char* tenant, const char* claim) {
+    auto environment = test::ClientEnvironment(daemon_->socket(), tenant);
+    environment["PAELLA_CLASS"] = claim;
+    test::ChildProcess client(Scenario("neighbour"), environment);
+    EXPECT_TRUE(client.WaitForOutput("ready")) << client.errors();
+    const nlohmann::json found = test::TenantIn(daemon_->Status(), tenant);
+    client.WriteInput("end\n");
+    EXPECT_TRUE(EndsWell(client));
+    return found["class"];
+  };
+  EXPECT_EQ(class_of("liar", "latency"), "normal");
+  EXPECT_EQ(class_of("modest", "best-effort"), "best-effort");
+  EXPECT_EQ(class_of("trusted1", "normal"), "latency");
+}
+
+class Knowing : public DaemonTest {
+ protected:
+  void SetUp() override { Start(); }
+  void Start() { StartDaemon({.arguments = {"--state-directory", folder_.path()}}); }
+  std::uint64_t Kernels() { return daemon_->Status()["scheduling"]["kernels"].get<std::uint64_t>(); }
+
+  const test::ScratchFolder folder_;
+};
+
+TEST_F(Knowing, WhatWasLearnedIsThereAfterARestart) {
+  EXPECT_EQ(Kernels(), 0u);
+  EXPECT_TRUE(ServesNormalClients());
+  EXPECT_GT(Kernels(), 0u);
+  const std::uint64_t known = Kernels();
+  StopDaemon();
+  Start();
+  EXPECT_EQ(Kernels(), known);
+}
+
+TEST_F(Knowing, AFileOfSomethingElseIsPassedOver) {
+  StopDaemon();
+  std::ofstream(folder_.path() + "/gpu0.knowledge") << "something else";
+  Start();
+  EXPECT_NE(daemon_->log().find("they are learned anew"), std::string::npos) << daemon_->log();
+  EXPECT_EQ(Kernels(), 0u);
+  EXPECT_TRUE(ServesNormalClients());
+}
 
 }  // namespace
 }  // namespace paella::integration

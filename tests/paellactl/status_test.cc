@@ -16,7 +16,10 @@ json Document() {
                "executor_restarts": 1, "uptime_s": 7384},
     "device": {"ordinal": 0, "name": "Some GPU", "pci_bus_id": "0000:3B:00.0", "driver_version": 13010,
                "total_memory_bytes": 85899345920},
-    "policy": "fifo",
+    "policy": "srpt starvation_ms=5",
+    "scheduling": {"running_policy": "srpt", "evictions": [], "kernels": 12, "job_prefixes": 3,
+                   "kernel_accuracy": {"predictions": 10, "within_1.2": 0.905},
+                   "job_accuracy": {"predictions": 0, "within_1.2": 0}},
     "tenants": [{"tenant": "a", "class": "normal", "clients": 2, "launches": 12345, "waiting": 3, "in_flight": 1,
                  "memory_bytes": 1610612736, "gpu_seconds": 1.5},
                 {"tenant": "long-name", "class": "best-effort", "clients": 1, "launches": 7, "waiting": 0,
@@ -31,7 +34,8 @@ TEST(DescribeStatusTest, TellsEverything) {
             "paellad 0.1.0, pid 41, up 2 h 3 min, at /run/paella/gpu0.sock\n"
             "executor: pid 42, restarts 1\n"
             "GPU 0: Some GPU, 0000:3B:00.0, 80.0 GiB, CUDA 13.1\n"
-            "policy: fifo\n"
+            "policy: srpt starvation_ms=5\n"
+            "known: 12 kernels, predicted within a factor of 1.2: 90 %, jobs: -\n"
             "\n"
             "TENANT     CLASS        CLIENTS  LAUNCHES  WAITING  IN FLIGHT   MEMORY  GPU TIME\n"
             "a          normal             2     12345        3          1  1.5 GiB   1.500 s\n"
@@ -44,7 +48,15 @@ TEST(DescribeStatusTest, TellsEverything) {
             "cuGraphCreate             4\n");
 }
 
-TEST(DescribeStatusTest, AnIdleDaemonTakesFourLines) {
+TEST(DescribeStatusTest, APolicyThatWasEvictedIsTold) {
+  json document = Document();
+  document["scheduling"]["running_policy"] = "fifo";
+  document["scheduling"]["evictions"] = {{{"policy", "srpt"}, {"reason", "stalled"}, {"detail", "for long"}}};
+  const std::string shown = DescribeStatus(document);
+  EXPECT_NE(shown.find("policy: srpt starvation_ms=5, which stalled; fifo decides\n"), std::string::npos) << shown;
+}
+
+TEST(DescribeStatusTest, AnIdleDaemonTakesFiveLines) {
   json document = Document();
   for (const char* key : {"tenants", "clients", "unsupported"}) document[key] = json::array();
   document["daemon"]["executor_pid"] = nullptr;
@@ -52,7 +64,8 @@ TEST(DescribeStatusTest, AnIdleDaemonTakesFourLines) {
             "paellad 0.1.0, pid 41, up 2 h 3 min, at /run/paella/gpu0.sock\n"
             "executor: none, restarts 1\n"
             "GPU 0: Some GPU, 0000:3B:00.0, 80.0 GiB, CUDA 13.1\n"
-            "policy: fifo\n");
+            "policy: srpt starvation_ms=5\n"
+            "known: 12 kernels, predicted within a factor of 1.2: 90 %, jobs: -\n");
 }
 
 TEST(DescribeStatusTest, MemoryThatIsReadyIsTold) {

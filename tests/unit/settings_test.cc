@@ -47,6 +47,7 @@ TEST(SettingsTomlTest, EveryKeyIsRead) {
                        "max_clients = 7\n"
                        "ready_memory_bytes = 0x200_0000\n"
                        "drain_seconds = 0\n"
+                       "state_directory = '/state'\n"
                        "most_urgent_claim = 'normal'\n"
                        "[tenants.\"alice/*\"]\n"
                        "class = 'latency'\n"
@@ -62,7 +63,7 @@ TEST(SettingsTomlTest, EveryKeyIsRead) {
                           0640,       "/lib/mine.so",         "paella threshold_ms=5",
                           "debug",    1ull << 46, 1ull << 30, 3ull << 44,
                           1ull << 29, 7,          32 << 20,   0,
-                          tenants};
+                          "/state",   tenants};
   EXPECT_EQ(settings, expected);
 }
 
@@ -157,12 +158,12 @@ TEST(ShippedConfigTest, ShowsEveryKeyWithItsDefault) {
   // Does not compile when a setting is added: show it in the file too.
   const auto& [device, socket, control_socket, socket_mode, control_mode, driver, policy, log_level, window_base,
                window_bytes, arena_base, arena_bytes, max_clients, ready_memory_bytes, drain_seconds,
-               tenants] = settings;
-  EXPECT_EQ(keys, 16) << every_key;  // the last one's are a table and most_urgent_claim
+               state_directory, tenants] = settings;
+  EXPECT_EQ(keys, 17) << every_key;  // the last one's are a table and most_urgent_claim
   (void)device, (void)socket, (void)control_socket, (void)socket_mode, (void)control_mode, (void)driver, (void)policy;
   (void)log_level, (void)window_base, (void)window_bytes, (void)arena_base, (void)arena_bytes, (void)max_clients;
   (void)ready_memory_bytes;
-  (void)drain_seconds, (void)tenants;
+  (void)drain_seconds, (void)state_directory, (void)tenants;
 }
 
 class CommandLineTest : public testing::Test {

@@ -1,0 +1,80 @@
+#include "scheduler_daemon/executor/knowledge_file.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "ipc/shared_memory.h"
+
+namespace paella::scheduler_daemon {
+namespace {
+
+constexpr std::size_t kMostBytes = 32 << 20;  // two full tables are 8 MiB
+
+bool ReadAll(int fd, std::string& text) {
+  text.resize(kMostBytes);
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t part = read(fd, text.data() + size, text.size() - size);
+    if (part < 0 && errno == EINTR) continue;
+    if (part < 0) return false;
+    if (part == 0) break;
+    size += static_cast<std::size_t>(part);
+  }
+  text.resize(size);
+  return true;
+}
+
+bool WriteAll(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t part = write(fd, text.data(), text.size());
+    if (part < 0 && errno == EINTR) continue;
+    if (part <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(part));
+  }
+  return true;
+}
+
+// Complete beside the old one, then in its place: a crash or a full disk leaves what there was.
+bool Replace(const std::string& path, std::string_view text) {
+  const std::string next = path + ".new";
+  const ipc::Fd file(open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file.valid()) return false;
+  if (WriteAll(file.get(), text) && rename(next.c_str(), path.c_str()) == 0) return true;
+  const int reason = errno;
+  unlink(next.c_str());
+  errno = reason;
+  return false;
+}
+
+}  // namespace
+
+Knowledge LoadKnowledge(const std::string& path) {
+  Knowledge knowledge;
+  if (path.empty()) return knowledge;
+  const ipc::Fd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));  // a FIFO would be waited for
+  if (!file.valid() && errno == ENOENT) return knowledge;
+  std::string text;
+  if (!file.valid() || !ReadAll(file.get(), text)) {
+    spdlog::warn("executor: cannot read {}: {}", path, std::strerror(errno));
+  } else if (!knowledge.Load(text)) {
+    spdlog::warn("executor: {} is not what this release keeps of kernels and jobs; they are learned anew", path);
+  }
+  return knowledge;
+}
+
+void StoreKnowledge(const std::string& path, const Knowledge& knowledge) {
+  static std::atomic<bool> has_failed{false};
+  if (path.empty() || Replace(path, knowledge.Save()) || has_failed.exchange(true)) return;
+  spdlog::warn("executor: cannot keep what was learned in {}: {}", path, std::strerror(errno));
+}
+
+}  // namespace paella::scheduler_daemon
