@@ -36,6 +36,7 @@
 #include "scheduler_daemon/executor/status.h"
 #include "scheduler_daemon/executor/tenants.h"
 #include "scheduler_daemon/policies/catalogue.h"
+#include "scheduler_daemon/simulator/trace_writer.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -132,6 +133,7 @@ class Executor {
   void BringLastWords();
   void RunInbox();
   void HandleDeparted();
+  void RecordTrace(const ipc::TraceControl& request);
   void LogEvictions();
   void KeepKnowledge(Clock::time_point now);
   void Wait(bool worked);
@@ -165,6 +167,7 @@ class Executor {
   Clock::time_point last_kept_ = Clock::now();
   std::uint64_t learned_when_kept_ = 0;
   std::uint64_t evictions_logged_ = 0;
+  std::optional<TraceWriter> trace_;  // while a trace is recorded
   Worker reaper_;
 };
 
@@ -231,6 +234,12 @@ bool Executor::OnPacket(ipc::Packet& packet) {
           report.document = DescribeStatus({scheduler_, tenants_, modules_, slabs_}, NowNs());
           control_.SendText(report, &ipc::StatusReport::document);
         });
+        return true;
+      }
+      return false;
+    case ipc::TraceControl::kKind:
+      if (const auto message = packet.As<ipc::TraceControl>()) {
+        Tell([this, message = *message] { RecordTrace(message); });
         return true;
       }
       return false;
@@ -344,6 +353,18 @@ void Executor::Sleep() {
     last_worked_ = Clock::now();
   }
   set_sleeping(0);
+}
+
+void Executor::RecordTrace(const ipc::TraceControl& request) {
+  ipc::StatusReport report;
+  report.tag = request.tag;
+  if (trace_ && request.start == 0) report.document = trace_->Text();
+  trace_.reset();
+  if (request.start != 0) trace_.emplace(NowNs());
+  scheduler_.SetRecorder(trace_ ? [this](const RecordedJob& job, const std::string& tenant, const TenantInfo& info) {
+    trace_->Add(job, tenant, info);
+  } : Scheduler::Recorder());
+  control_.SendText(report, &ipc::StatusReport::document);
 }
 
 void Executor::LogEvictions() {

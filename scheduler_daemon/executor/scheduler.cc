@@ -48,6 +48,16 @@ void Scheduler::SetTenant(std::string_view name, const TenantInfo& info, std::ui
   if (found != clients_.end()) feed_.host().SetTenant((*found)->session->tenant().number, info, now_ns);
 }
 
+void Scheduler::SetRecorder(Recorder recorder) {
+  if (!recorder) return feed_.SetRecorder(nullptr);
+  feed_.SetRecorder([this, recorder = std::move(recorder)](const RecordedJob& job) {
+    for (const auto& client : clients_) {
+      if (client->session == nullptr || client->session->identity().client != job.client) continue;
+      recorder(job, client->session->tenant().name, feed_.host().Tenant(job.tenant));
+    }
+  });
+}
+
 void Scheduler::Detach(std::uint64_t number, std::uint64_t now_ns) {
   for (const auto& client : clients_) {
     if (client->session->identity().client != number || client->detached) continue;
@@ -362,13 +372,13 @@ ClientSession* Scheduler::OnlyOneThatAsserts() const {
 
 std::vector<std::unique_ptr<ClientSession>> Scheduler::Collect(std::uint64_t now_ns) {
   std::vector<std::unique_ptr<ClientSession>> done;
-  std::erase_if(clients_, [&](std::unique_ptr<Client>& client) {
-    if (!client->detached || !client->session->streams().idle() || !client->session->ready()) return false;
-    if (!word_probes_.Forget(client.get())) return false;
-    feed_.RemoveClient(client->in_feed, now_ns);
+  for (const auto& client : clients_) {
+    if (!client->detached || !client->session->streams().idle() || !client->session->ready()) continue;
+    if (!word_probes_.Forget(client.get())) continue;
+    feed_.RemoveClient(client->in_feed, now_ns);  // its last job ends, and who records that asks for the tenant
     done.push_back(std::move(client->session));
-    return true;
-  });
+  }
+  std::erase_if(clients_, [](const auto& client) { return client->session == nullptr; });
   return done;
 }
 

@@ -81,6 +81,9 @@ class Scheduler {
   // Whether some client's stream waits for what may happen without a word to us.
   bool holding() const { return holding_; }
   const CommandFeed& feed() const { return feed_; }
+  // Gets each job that begins from now on, when it has ended; null: nobody does.
+  using Recorder = std::function<void(const RecordedJob&, const std::string& tenant, const TenantInfo&)>;
+  void SetRecorder(Recorder recorder);
   void SetSightLatency(std::uint64_t latency_ns) { feed_.SetSightLatency(latency_ns); }
 
   template <typename Visitor>

@@ -1,7 +1,9 @@
 // paellactl: starts programs as clients of Paella, and asks paellad.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "scheduler_daemon/paellactl/control_client.h"
@@ -21,6 +23,7 @@ struct Options {
   bool as_json = false;
   std::vector<std::string> policy;  // NAME key=value ...
   std::vector<std::string> tenant;
+  double trace_seconds = 10;
 };
 
 struct Commands {
@@ -29,6 +32,7 @@ struct Commands {
   CLI::App* policy_get;
   CLI::App* policy_set;
   CLI::App* tenant_set;
+  CLI::App* trace_record;
 };
 
 // An option that is given must say something: "--tenant=" is a variable that was empty in somebody's script.
@@ -91,6 +95,13 @@ Commands AddCommands(CLI::App& app, Options& options) {
   AddWords(commands.tenant_set, "name", options.tenant,
            "The tenant, or a pattern such as 'alice/*', and key=value for each setting");
   AddDaemonChoice(commands.tenant_set, options.daemon);
+  CLI::App* trace = app.add_subcommand("trace", "Record what programs do, for the simulator");
+  trace->require_subcommand(1);
+  commands.trace_record = trace->add_subcommand("record", "Write the jobs of the next seconds to standard output");
+  commands.trace_record->add_option("--seconds", options.trace_seconds, "For how long")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  AddDaemonChoice(commands.trace_record, options.daemon);
   return commands;
 }
 
@@ -134,6 +145,12 @@ int AskOrTell(const char* verb, const std::vector<std::string>& words, const std
   return Print(answer);
 }
 
+int RecordTrace(double seconds, const std::vector<std::string>& paths) {
+  if (const Answer started = Ask(paths, "trace", "start"); started.failed) return Print(started);
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  return Print(Ask(paths, "trace", "stop"));
+}
+
 int Main(std::vector<std::string> words) {
   Options options;
   CLI::App app{"Starts programs as clients of Paella, and asks paellad about them.", "paellactl"};
@@ -155,6 +172,7 @@ int Main(std::vector<std::string> words) {
   if (*commands.run) return Run(options.run, program);
   const auto paths = ControlSocketPaths(options.daemon, ipc::SocketEnvironment::OfThisProcess());
   if (*commands.status) return Print(Status(paths, options.as_json));
+  if (*commands.trace_record) return RecordTrace(options.trace_seconds, paths);
   if (*commands.tenant_set) return AskOrTell("tenant", options.tenant, paths);
   return AskOrTell("policy", options.policy, paths);
 }

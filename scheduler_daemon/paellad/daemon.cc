@@ -221,7 +221,8 @@ void Daemon::OnControl(Guest& guest, const ipc::ControlRequest& request) {
   if (request.verb == "status") return AskForStatus(std::move(guest.socket));
   if (request.verb == "policy") return AnswerPolicy(guest.socket, request.argument);
   if (request.verb == "tenant") return AnswerTenant(guest.socket, request.argument);
-  Reply(guest.socket, true, "there is no verb '" + request.verb + "'; there are status, policy, tenant");
+  if (request.verb == "trace") return AskForTrace(std::move(guest.socket), request.argument);
+  Reply(guest.socket, true, "there is no verb '" + request.verb + "'; there are status, policy, tenant, trace");
 }
 
 void Daemon::AnswerPolicy(ipc::ControlSocket& socket, const std::string& text) {
@@ -250,7 +251,16 @@ void Daemon::AskForStatus(ipc::ControlSocket socket) {
   request.tag = next_tag_++;
   // Without an executor the question's time is over at once.
   const bool asked = executor_.device() != nullptr && executor_.Send(request);
-  questions_.emplace(request.tag, Question{std::move(socket), Clock::now() + (asked ? kReportTimeout : Clock::duration(0))});
+  questions_.emplace(request.tag, Question{std::move(socket), Clock::now() + (asked ? kReportTimeout : Clock::duration(0)), false});
+}
+
+void Daemon::AskForTrace(ipc::ControlSocket socket, const std::string& what) {
+  if (what != "start" && what != "stop") return Reply(socket, true, "a trace can be told to start and to stop");
+  ipc::TraceControl request;
+  request.tag = next_tag_++;
+  request.start = what == "start" ? 1 : 0;
+  if (executor_.device() == nullptr || !executor_.Send(request)) return Reply(socket, true, "there is no executor now");
+  questions_.emplace(request.tag, Question{std::move(socket), Clock::now() + kReportTimeout, true});
 }
 
 void Daemon::OnStatusReport(const ipc::StatusReport& report) {
@@ -261,7 +271,9 @@ void Daemon::OnStatusReport(const ipc::StatusReport& report) {
   const auto question = questions_.find(report.tag);
   if (question == questions_.end()) return;
   Reply(question->second.socket, false,
-        StatusDocument(settings_, executor_, clients_, report.document, UptimeSeconds()));
+        question->second.is_of_trace
+            ? report.document
+            : StatusDocument(settings_, executor_, clients_, report.document, UptimeSeconds()));
   questions_.erase(question);
 }
 
@@ -272,7 +284,11 @@ void Daemon::AnswerLateQuestions() {
       ++question;
       continue;
     }
-    Reply(question->second.socket, false, StatusDocument(settings_, executor_, clients_, "", UptimeSeconds()));
+    if (question->second.is_of_trace) {
+      Reply(question->second.socket, true, "the executor does not answer");
+    } else {
+      Reply(question->second.socket, false, StatusDocument(settings_, executor_, clients_, "", UptimeSeconds()));
+    }
     question = questions_.erase(question);
   }
 }

@@ -49,6 +49,7 @@ class Daemon : private ExecutorListener {
   struct Question {  // of a control connection that waits for the executor's report
     ipc::ControlSocket socket;
     Clock::time_point deadline;
+    bool is_of_trace = false;
   };
 
   // Each with a bound of its own for guests: silent ones of the one do not lock those of the other out.
@@ -77,6 +78,7 @@ class Daemon : private ExecutorListener {
   void OnHello(Guest& guest);
   void OnControl(Guest& guest, const ipc::ControlRequest& request);
   void AskForStatus(ipc::ControlSocket socket);
+  void AskForTrace(ipc::ControlSocket socket, const std::string& what);
   void AnswerPolicy(ipc::ControlSocket& socket, const std::string& text);
   void AnswerTenant(ipc::ControlSocket& socket, const std::string& text);
   void DropLateGuests();

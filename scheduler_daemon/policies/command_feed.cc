@@ -125,6 +125,7 @@ void CommandFeed::BeginJob(Client& client, std::uint64_t now_ns) {
                                    now_ns);
   if (job >= jobs_.size()) jobs_.resize(std::size_t{job} + 1);
   jobs_[job] = {.path = std::move(path)};
+  if (recorder_) jobs_[job].record = {.tenant = client.tenant, .client = client.number, .began_ns = now_ns};
   client.job = job;
 }
 
@@ -141,6 +142,7 @@ void CommandFeed::EndIfDone(JobId id, std::uint64_t now_ns) {
   if (!job.is_over || job.outstanding != 0) return;
   // One that was cut ended where its program did not, and one without a command is none.
   if (!job.was_cut && job.path.commands != 0) knowledge_.JobDone(job.path);
+  if (job.record && recorder_ && !job.record->commands.empty()) recorder_(std::move(*job.record));
   job = Job();
   host_.EndJob(id, now_ns);
 }
@@ -277,6 +279,10 @@ bool CommandFeed::Dispatched(ClientId id, std::uint32_t number, std::uint64_t no
 
   const CommandInfo& info = host_.Command(command);
   Job& job = jobs_[info.job];
+  if (job.record) {
+    entry.number = job.record->commands.size();
+    job.record->commands.push_back({entry.work.shape, number, entry.work.share, info.predicted_ns});
+  }
   knowledge_.jobs.Advance(job.path, entry.work.shape, info.predicted_ns);
   if (client.job == info.job) {
     const Prediction remaining = knowledge_.jobs.Remaining(job.path);
@@ -347,7 +353,9 @@ void CommandFeed::CompleteOne(ReadyId command, const Batch& batch, std::uint64_t
   const std::uint64_t measured_ns = ShareOf(command, batch);
   if (!IsAssumed(command, batch)) knowledge_.KernelDone(entries_[command].work.shape, measured_ns);
   const CommandInfo info = host_.Command(command);
-  jobs_[info.job].path.measured_ns += measured_ns;
+  Job& job = jobs_[info.job];
+  job.path.measured_ns += measured_ns;
+  if (job.record) job.record->commands[entries_[command].number].duration_ns = measured_ns;
   host_.Completed(command, measured_ns, now_ns);
   CountOut(clients_[entries_[command].client], info, now_ns);
   EndIfDone(info.job, now_ns);

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -38,6 +39,20 @@ struct Work {
   std::uint32_t units = 1;  // for how many commands of unknown length it counts before it was measured: a graph's nodes
   Engine engine = Engine::kCompute;
   double share = 1;         // of the engine that it fills while it runs, at most 1
+};
+
+// What a job was made of, for those who record it (simulator/trace_writer.h).
+struct RecordedCommand {
+  std::uint64_t shape = 0;
+  std::uint32_t stream = 0;
+  double share = 1;
+  std::uint64_t duration_ns = 0;
+};
+struct RecordedJob {
+  TenantId tenant = 0;
+  std::uint64_t client = 0;
+  std::uint64_t began_ns = 0;
+  std::vector<RecordedCommand> commands{};  // in the order in which they were dispatched
 };
 
 class CommandFeed {
@@ -88,6 +103,9 @@ class CommandFeed {
   // All of the stream up to `sequence` is done, as seen now.
   void Completed(ClientId client, std::uint32_t stream, std::uint64_t sequence, std::uint64_t now_ns);
 
+  // From now on gets each job that begins, when it has ended. Null: nobody does.
+  void SetRecorder(std::function<void(RecordedJob)> recorder) { recorder_ = std::move(recorder); }
+
   PolicyHost& host() { return host_; }
   const PolicyHost& host() const { return host_; }
   const Knowledge& knowledge() const { return knowledge_; }
@@ -122,6 +140,7 @@ class CommandFeed {
     std::uint32_t outstanding = 0;
     bool is_over = false;
     bool was_cut = false;
+    std::optional<RecordedJob> record{};
   };
   struct Entry {  // of a command that is announced or in flight
     ClientId client = 0;
@@ -129,6 +148,7 @@ class CommandFeed {
     std::uint64_t sequence = 0;
     Work work{};
     std::uint64_t dispatched_ns = 0;
+    std::size_t number = 0;  // in its job, by the order of dispatch
     ReadyId next = kNone;  // in flight in its stream
   };
   struct TenantUse {
@@ -191,6 +211,7 @@ class CommandFeed {
   std::array<EngineUse, kEngines> engines_{};
   std::optional<std::uint64_t> held_since_ns_;
   std::size_t connected_tenants_ = 0;
+  std::function<void(RecordedJob)> recorder_;
   std::uint64_t ask_again_ns_ = kNever;  // since the round began
   std::uint64_t last_overdue_look_ns_ = 0;
 };

@@ -129,6 +129,22 @@ TEST_F(Scheduling, PaellactlSetsPoliciesAndTenants) {
   EXPECT_TRUE(EndsWell(*client));
 }
 
+// Recorded over the simulated GPU, in the form that the simulator takes.
+TEST_F(Scheduling, WhatProgramsDoIsRecorded) {
+  ASSERT_FALSE(daemon_->Ask("trace", "start").failed);
+  const auto racer = StartClient(*daemon_, "alice", Words{PAELLA_TEST_CLIENT, "racer", "7", "10"});
+  ASSERT_TRUE(racer->WaitForOutput("ready")) << racer->errors();
+  racer->WriteInput("post\nbegin\n");
+  EXPECT_TRUE(EndsWell(*racer));
+  ASSERT_TRUE(TenantIsGone("alice"));
+  const auto trace = daemon_->Ask("trace", "stop");
+  ASSERT_FALSE(trace.failed) << trace.text;
+  EXPECT_NE(trace.text.find(R"({"tenant":"alice","class":"normal","weight":1.0})"), std::string::npos) << trace.text;
+  EXPECT_NE(trace.text.find(R"({"at_ns":)"), std::string::npos) << trace.text;
+  EXPECT_TRUE(daemon_->Ask("trace", "rewind").failed);
+  EXPECT_EQ(daemon_->Ask("trace", "stop").text, "") << "none is recorded any more";
+}
+
 class Claims : public DaemonTest {
  protected:
   void SetUp() override {

@@ -282,6 +282,30 @@ TEST_F(CommandFeedTest, AJobThatIsCutIsNotLearnedFromAndEndsWithItsLastCommand) 
   EXPECT_EQ(JobsLearned(feed_, 3), 1u);
 }
 
+TEST_F(CommandFeedTest, JobsThatBeginAreRecorded) {
+  const auto client = Client(3);
+  Run(client, 1, 10 * kUs);  // of a job that began before
+  std::vector<RecordedJob> recorded;
+  feed_.SetRecorder([&](RecordedJob job) { recorded.push_back(std::move(job)); });
+  const std::uint64_t began_ns = now_ns_;
+  feed_.AtRest(client, 1);
+  Run(client, 2, 20 * kUs);
+  Run(client, 3, 30 * kUs);
+  feed_.AtRest(client, 2);
+  Run(client, 1, 10 * kUs);
+  ASSERT_EQ(recorded.size(), 1u);
+  EXPECT_EQ(recorded[0].client, 103u);
+  EXPECT_EQ(recorded[0].tenant, 3u);
+  EXPECT_EQ(recorded[0].began_ns, began_ns);
+  ASSERT_EQ(recorded[0].commands.size(), 2u);
+  EXPECT_EQ(recorded[0].commands[1].shape, 3u);
+  EXPECT_EQ(recorded[0].commands[1].duration_ns, 30 * kUs);
+  feed_.SetRecorder(nullptr);
+  feed_.AtRest(client, 3);
+  Run(client, 1, 10 * kUs);
+  EXPECT_EQ(recorded.size(), 1u);
+}
+
 TEST_F(CommandFeedTest, NumbersOfClientsAndTenantsAreUsedAgain) {
   const auto first = Client(0);
   Run(first, 1, 10 * kUs);

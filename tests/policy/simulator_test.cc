@@ -8,6 +8,7 @@
 #include "scheduler_daemon/simulator/report.h"
 #include "scheduler_daemon/simulator/synthetic.h"
 #include "scheduler_daemon/simulator/trace.h"
+#include "scheduler_daemon/simulator/trace_writer.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -74,6 +75,42 @@ TEST(TraceTest, NonsenseIsRefusedWithTheLine) {
   EXPECT_EQ(TraceError(R"({"model": "m", "kernels": [{"threads": 32, "block_ns": 1, "color": 1}]})"),
             "line 1: 'color' is not known here");
   EXPECT_FALSE(TraceError(R"({"model": "m", "kernels": [{"threads": 32}]})").empty());
+}
+
+// What the daemon records, the simulator replays: the same jobs, at the same times, as long.
+TEST(TraceWriterTest, WritesWhatIsReplayed) {
+  TraceWriter writer(1'000);
+  const RecordedJob job{.tenant = 0,
+                        .client = 7,
+                        .began_ns = 6'000,
+                        .commands = {{.shape = 1, .share = 0.5, .duration_ns = 10'000},
+                                     {.shape = 2, .share = 0.001, .duration_ns = 5'000}}};
+  RecordedJob later = job;
+  later.began_ns = 100'000;
+  later.commands[0].duration_ns = 20'000;
+  writer.Add(later, "alice", {.tenant_class = TenantClass::kLatency, .deadline_ns = 3'000'000});
+  writer.Add(job, "alice", {.tenant_class = TenantClass::kLatency, .deadline_ns = 3'000'000});
+  std::istringstream lines(writer.Text());
+  Workload workload;
+  std::string error;
+  ASSERT_TRUE(ReadTrace(lines, {}, workload, error)) << error << writer.Text();
+  ASSERT_EQ(workload.models.size(), 1u) << "jobs of the same commands are one model";
+  EXPECT_EQ(workload.models[0][0].block_ns, 15'000u) << "the mean of both";
+  EXPECT_EQ(workload.models[0][0].blocks * workload.models[0][0].threads, 132u * 2'048 / 2);
+  EXPECT_EQ(workload.tenants[0].info.tenant_class, TenantClass::kLatency);
+  EXPECT_EQ(workload.tenants[0].info.deadline_ns, 3'000'000u);
+  ASSERT_EQ(workload.clients[0].jobs.size(), 2u);
+  EXPECT_EQ(workload.clients[0].jobs[0].arrival_ns, 5'000u);
+  EXPECT_EQ(Simulate(workload, "srpt").tenants[0].latencies_ns, (std::vector<std::uint64_t>{20'000, 20'000}));
+}
+
+TEST(TraceWriterTest, RecordsNoMoreThanSoManyCommands) {
+  TraceWriter writer(0);
+  RecordedJob job{.commands = std::vector<RecordedCommand>(TraceWriter::kMostCommands - 1)};
+  writer.Add(job, "alice", {});
+  job.commands.resize(2);
+  writer.Add(job, "bob", {});
+  EXPECT_EQ(writer.Text().find("bob"), std::string::npos);
 }
 
 TEST(ArrivalsTest, HaveTheirRateAndComeFromTheSeed) {
