@@ -35,6 +35,7 @@ void CommandFeed::RemoveClient(ClientId id, std::uint64_t now_ns) {
   Client& client = clients_[id];
   EndJob(client, false, now_ns);
   const TenantId tenant = client.tenant;
+  std::erase(resting_, id);
   client = Client();
   free_clients_.push_back(id);
   if (--tenants_[tenant].clients != 0) return;
@@ -56,9 +57,14 @@ void CommandFeed::AtRest(ClientId id, std::uint32_t waits_ended) {
 
 void CommandFeed::BeginRound(std::uint64_t now_ns) {
   ask_again_ns_ = kNever;
-  for (Client& client : clients_) {
-    if (client.job && client.outstanding == 0 && client.boundaries.HasPaused(now_ns)) EndJob(client, false, now_ns);
-  }
+  std::erase_if(resting_, [&](ClientId id) {
+    Client& client = clients_[id];
+    const bool is_idle = client.job && client.outstanding == 0;
+    if (is_idle && !client.boundaries.HasPaused(now_ns)) return false;
+    if (is_idle) EndJob(client, false, now_ns);
+    client.is_resting = false;
+    return true;
+  });
 }
 
 bool CommandFeed::WantsHead(ClientId id, std::uint32_t number, std::uint64_t now_ns) {
@@ -148,8 +154,10 @@ void CommandFeed::EndIfDone(JobId id, std::uint64_t now_ns) {
 }
 
 void CommandFeed::CountOut(Client& client, const CommandInfo& info, std::uint64_t now_ns) {
-  --client.outstanding;
   client.boundaries.Completed(now_ns);
+  if (--client.outstanding == 0 && !std::exchange(client.is_resting, true)) {
+    resting_.push_back(static_cast<ClientId>(&client - clients_.data()));
+  }
   --tenants_[info.tenant].outstanding;
   --jobs_[info.job].outstanding;
 }

@@ -130,6 +130,7 @@ class CommandFeed {
     std::uint64_t tenant_hash = 0;
     std::uint32_t waits_ended = 0;
     std::uint32_t outstanding = 0;  // announced or in flight
+    bool is_resting = false;        // it is in resting_
     JobBoundaries boundaries{};
     std::optional<JobId> job{};  // the present one
     std::vector<Stream> streams{};
@@ -205,6 +206,7 @@ class CommandFeed {
   Knowledge knowledge_;
   std::vector<Client> clients_;
   std::vector<ClientId> free_clients_;
+  std::vector<ClientId> resting_;   // whose job may be over, and others
   std::vector<Job> jobs_;           // by JobId
   std::vector<Entry> entries_;      // by ReadyId
   std::vector<TenantUse> tenants_;  // by TenantId

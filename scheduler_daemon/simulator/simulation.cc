@@ -1,6 +1,7 @@
 #include "scheduler_daemon/simulator/simulation.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace paella::scheduler_daemon {
 
@@ -67,7 +68,8 @@ void Simulation::BeginJob(std::uint32_t index) {
   for (std::uint32_t kernel = 0; kernel < model.size(); ++kernel) {
     client.streams[model[kernel].stream].push_back(kernel);
   }
-  if (model.empty()) EndJob(index);
+  if (model.empty()) return EndJob(index);
+  AnnounceAll(index);
 }
 
 void Simulation::EndJob(std::uint32_t index) {
@@ -79,23 +81,25 @@ void Simulation::EndJob(std::uint32_t index) {
 
 void Simulation::Announce(std::uint32_t index, std::uint32_t stream) {
   Client& client = clients_[index];
-  if (client.next[stream] == client.streams[stream].size() || !feed_.WantsHead(index, stream, now_ns_)) return;
+  if (client.is_announced[stream] || client.next[stream] == client.streams[stream].size()) return;
+  if (!feed_.WantsHead(index, stream, now_ns_)) {
+    full_.emplace_back(index, stream);
+    return;
+  }
+  client.is_announced[stream] = true;
   const Model& model = workload_.models[client.running->model];
   const KernelOfModel& kernel = model[client.streams[stream][client.next[stream]++]];
   feed_.Ready(index, stream, ++client.posted[stream], commands_read_++,
               {.shape = kernel.shape, .share = gpu_.ShareOf(kernel.blocks, kernel.threads)}, now_ns_);
 }
 
-void Simulation::AnnounceAll() {
-  for (std::uint32_t client = 0; client < clients_.size(); ++client) {
-    if (clients_[client].commands_left == 0) continue;
-    for (std::uint32_t stream = 0; stream < Workload::kStreams; ++stream) Announce(client, stream);
-  }
+void Simulation::AnnounceAll(std::uint32_t client) {
+  for (std::uint32_t stream = 0; stream < Workload::kStreams; ++stream) Announce(client, stream);
 }
 
 void Simulation::Dispatch() {
   feed_.BeginRound(now_ns_);
-  AnnounceAll();
+  for (const auto& [client, stream] : std::exchange(full_, {})) Announce(client, stream);
   while (const auto choice = feed_.Pick(now_ns_)) {
     if (observer_.on_picked) observer_.on_picked(feed_.host(), choice->command, now_ns_);
     Issue(*choice);
@@ -123,14 +127,15 @@ std::uint32_t Simulation::FreeToken() {
 
 void Simulation::Issue(const CommandFeed::Choice& choice) {
   const auto [index, stream, command] = choice;
-  const Client& client = clients_[index];
+  Client& client = clients_[index];
+  client.is_announced[stream] = false;
   const KernelOfModel& kernel =
       workload_.models[client.running->model][client.streams[stream][client.next[stream] - 1]];
   const std::uint32_t token = FreeToken();
   in_flight_[token] = {index, stream, client.posted[stream], command};
   feed_.Dispatched(index, stream, now_ns_);
   gpu_.Submit({.token = token,
-               .stream = GpuStreamFor(clients_[index], stream),
+               .stream = GpuStreamFor(client, stream),
                .blocks = kernel.blocks,
                .threads = kernel.threads,
                .block_ns = kernel.block_ns},

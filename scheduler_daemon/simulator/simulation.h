@@ -69,6 +69,7 @@ class Simulation {
     std::array<std::vector<std::uint32_t>, Workload::kStreams> streams;  // kernels of the model
     std::array<std::size_t, Workload::kStreams> next{};       // of them: announced or further
     std::array<std::uint64_t, Workload::kStreams> posted{};  // sequence of the last command
+    std::array<bool, Workload::kStreams> is_announced{};
     std::array<std::uint32_t, Workload::kStreams> in_flight{};
     std::array<std::uint32_t, Workload::kStreams> gpu_stream{};  // while something is in flight
   };
@@ -83,7 +84,7 @@ class Simulation {
   void BeginJob(std::uint32_t client);
   void EndJob(std::uint32_t client);
   void Announce(std::uint32_t client, std::uint32_t stream);
-  void AnnounceAll();
+  void AnnounceAll(std::uint32_t client);
   void Dispatch();
   void Issue(const CommandFeed::Choice& choice);
   void Complete(std::uint32_t token);
@@ -106,6 +107,7 @@ class Simulation {
   std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, std::greater<>> free_gpu_streams_;
   std::uint32_t gpu_streams_ = 0;
   std::vector<std::uint32_t> completed_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> full_;  // client, stream: has more than may be announced now
   std::uint64_t now_ns_ = 0;
   std::uint64_t commands_read_ = 0;
   SimulationResult result_;

@@ -57,8 +57,8 @@ TEST_P(Order, IsThePolicys) {
   ASSERT_FALSE(answer.failed) << answer.text;
   Tell("long", GetParam().long_job);
   Tell("short", GetParam().short_job);
-  const auto long_job = StartClient(*daemon_, "long", Words{PAELLA_TEST_CLIENT, "racer", "60", "2000"});
-  const auto short_job = StartClient(*daemon_, "short", Words{PAELLA_TEST_CLIENT, "racer", "10", "500"});
+  const auto long_job = StartClient(*daemon_, "long", Words{PAELLA_TEST_CLIENT, "racer", "60", "600"});
+  const auto short_job = StartClient(*daemon_, "short", Words{PAELLA_TEST_CLIENT, "racer", "10", "150"});
   for (const auto& racer : {long_job.get(), short_job.get()}) {
     ASSERT_TRUE(racer->WaitForOutput("ready")) << racer->errors();
   }

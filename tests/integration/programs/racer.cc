@@ -13,7 +13,7 @@
 namespace paella::integration {
 namespace {
 
-constexpr unsigned kJobsBefore = 4;
+constexpr unsigned kJobsBefore = 3;
 constexpr unsigned kCount = 1024;
 
 void AwaitLine() {
