@@ -1,37 +1,40 @@
-// How many decisions a second each policy makes, with so many tenants ready: pick, dispatch, complete, and the tenant's
-// next command becomes ready. One core, nothing else.
+// How many decisions a second each policy makes, with so many tenants ready: pick, dispatch, complete, learn, and the
+// tenant's next command becomes ready, all of it as the executor does it, but for the driver. One core.
 // Usage: policy_benchmark [decisions]
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "scheduler_daemon/policies/catalogue.h"
-#include "scheduler_daemon/policies/policy_host.h"
+#include "scheduler_daemon/policies/command_feed.h"
 
 namespace paella::scheduler_daemon {
 namespace {
 
 double DecisionsPerSecond(const PolicyDescription& description, TenantId tenants, std::uint64_t decisions) {
+  constexpr std::uint64_t kShapes = 300;   // kernels that take turns
+  constexpr std::uint64_t kOfJob = 100;    // commands, then the client has seen its end
+  constexpr std::uint64_t kBetweenRounds = 16;
   std::string error;
-  PolicyHost host(MakePolicyOperations(description.name, {}, error));
+  CommandFeed feed(MakePolicyOperations(description.name, {}, error), {});
   std::uint64_t arrival = 0, now_ns = 0;
-  const auto make_ready = [&](TenantId tenant, JobId job) {
-    const std::uint64_t predicted_ns = 1'000 + arrival * 7'919 % 50'000;
-    host.CommandReady({.tenant = tenant, .job = job, .arrival = arrival++, .predicted_ns = predicted_ns}, now_ns);
+  std::vector<std::uint64_t> posted(tenants);
+  const auto make_ready = [&](CommandFeed::ClientId client) {
+    if (posted[client] % kOfJob == 0) feed.AtRest(client, static_cast<std::uint32_t>(posted[client] / kOfJob + 1));
+    const std::uint64_t shape = (arrival * 7'919 + client) % kShapes;
+    feed.Ready(client, 0, ++posted[client], arrival++, {.shape = shape, .share = 0.01}, now_ns);
   };
-  for (TenantId tenant = 0; tenant < tenants; ++tenant) {
-    host.SetTenant(tenant, {}, 0);
-    make_ready(tenant, host.BeginJob({.tenant = tenant, .client = tenant, .remaining_ns = 1'000'000}, 0));
-  }
+  for (TenantId tenant = 0; tenant < tenants; ++tenant) make_ready(feed.AddClient(tenant, tenant, tenant, {}, 0));
   const auto begin = std::chrono::steady_clock::now();
   for (std::uint64_t i = 0; i < decisions; ++i) {
-    const ReadyId picked = *host.Pick(now_ns);
-    const CommandInfo command = host.Command(picked);
-    host.Dispatched(picked, now_ns);
-    host.SetRemaining(command.job, 1'000 + i * 104'729 % 1'000'000, 1, now_ns);
-    now_ns += command.predicted_ns;
-    host.Completed(picked, command.predicted_ns, now_ns);
-    make_ready(command.tenant, command.job);
+    if (i % kBetweenRounds == 0) feed.BeginRound(now_ns);
+    const CommandFeed::Choice picked = *feed.Pick(now_ns);
+    feed.Dispatched(picked.client, picked.stream, now_ns);
+    now_ns += 1'000 + i * 104'729 % 50'000;
+    feed.Completed(picked.client, picked.stream, posted[picked.client], now_ns);
+    make_ready(picked.client);
   }
   return static_cast<double>(decisions) /
          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
