@@ -167,7 +167,7 @@ class Executor {
   Clock::time_point last_kept_ = Clock::now();
   std::uint64_t learned_when_kept_ = 0;
   std::uint64_t evictions_logged_ = 0;
-  std::optional<TraceWriter> trace_;  // while a trace is recorded
+  std::shared_ptr<TraceWriter> trace_;  // while a trace is recorded
   Worker reaper_;
 };
 
@@ -356,15 +356,17 @@ void Executor::Sleep() {
 }
 
 void Executor::RecordTrace(const ipc::TraceControl& request) {
-  ipc::StatusReport report;
-  report.tag = request.tag;
-  if (trace_ && request.start == 0) report.document = trace_->Text();
-  trace_.reset();
-  if (request.start != 0) trace_.emplace(NowNs());
+  const auto recorded = request.start == 0 ? std::exchange(trace_, nullptr) : nullptr;
+  trace_ = request.start != 0 ? std::make_shared<TraceWriter>(NowNs()) : nullptr;
   scheduler_.SetRecorder(trace_ ? [this](const RecordedJob& job, const std::string& tenant, const TenantInfo& info) {
     trace_->Add(job, tenant, info);
   } : Scheduler::Recorder());
-  control_.SendText(report, &ipc::StatusReport::document);
+  reaper_.Post([this, tag = request.tag, recorded] {  // the text of many jobs takes a while
+    ipc::StatusReport report;
+    report.tag = tag;
+    if (recorded != nullptr) report.document = recorded->Text();
+    control_.SendText(report, &ipc::StatusReport::document);
+  });
 }
 
 void Executor::LogEvictions() {

@@ -81,10 +81,12 @@ CUresult GpuStreams::MeasureSightLatency(std::uint64_t& latency_ns) {
       ipc::CpuRelax();
     }
     const auto took = std::chrono::steady_clock::now() - begin;
+    const bool was_seen = stream->word->load(std::memory_order_acquire) >= stream->marked;
     if (result == CUDA_SUCCESS) result = driver_.cuStreamSynchronize(stream->stream);
-    latency_ns = std::min(latency_ns, static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()));
+    if (was_seen) latency_ns = std::min(latency_ns, static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()));
   }
   Return(stream);
+  if (latency_ns == ~0ull) latency_ns = 0;  // nothing is taken off then
   return result;
 }
 

@@ -51,9 +51,10 @@ class GpuStreams {
   GpuStream* TakeFirst() { return Take(greatest_priority_); }
   void Return(GpuStream* stream) { idle_[stream->priority].push_back(stream); }  // drained
 
-  // The stream's word becomes `value`, greater than any before, when all that was issued to it is done.
-  // How long a mark takes from its call until it is seen, on an idle GPU; the least of a few. Waits.
+  // How long a mark takes from its call until it is seen, on an idle GPU; the least of a few, 0 if none was seen soon.
+  // Waits.
   CUresult MeasureSightLatency(std::uint64_t& latency_ns);
+  // The stream's word becomes `value`, greater than any before, when all that was issued to it is done.
   CUresult Mark(GpuStream& stream, std::uint64_t value);
   // What is issued to `stream` from now on waits for a mark that `other` was given.
   CUresult WaitFor(GpuStream& stream, const GpuStream& other, std::uint64_t value);

@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -48,7 +48,7 @@ bool Replace(const std::string& path, std::string_view text) {
   const std::string next = path + ".new";
   const ipc::Fd file(open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.valid()) return false;
-  if (WriteAll(file.get(), text) && rename(next.c_str(), path.c_str()) == 0) return true;
+  if (WriteAll(file.get(), text) && fsync(file.get()) == 0 && rename(next.c_str(), path.c_str()) == 0) return true;
   const int reason = errno;
   unlink(next.c_str());
   errno = reason;
@@ -72,8 +72,10 @@ Knowledge LoadKnowledge(const std::string& path) {
 }
 
 void StoreKnowledge(const std::string& path, const Knowledge& knowledge) {
-  static std::atomic<bool> has_failed{false};
-  if (path.empty() || Replace(path, knowledge.Save()) || has_failed.exchange(true)) return;
+  static std::mutex mutex;
+  static bool has_failed = false;
+  const std::lock_guard lock(mutex);
+  if (path.empty() || Replace(path, knowledge.Save()) || std::exchange(has_failed, true)) return;
   spdlog::warn("executor: cannot keep what was learned in {}: {}", path, std::strerror(errno));
 }
 

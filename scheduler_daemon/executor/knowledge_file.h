@@ -12,7 +12,7 @@ namespace paella::scheduler_daemon {
 // learned anew. `path` may be empty: nothing is kept.
 Knowledge LoadKnowledge(const std::string& path);
 
-// Any thread, one at a time; takes milliseconds. Failures are logged, the first of them.
+// Any thread; takes milliseconds. Failures are logged, the first of them.
 void StoreKnowledge(const std::string& path, const Knowledge& knowledge);
 
 }  // namespace paella::scheduler_daemon

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kRecordsPerTurn = 64;  // of one client, so that none keeps the others waiting
 constexpr std::uint64_t kCommandsPerMark = 16;
+constexpr std::size_t kDispatchesPerStep = 64;  // then rings and completions are looked at again
 
 }  // namespace
 
@@ -207,11 +208,12 @@ void Scheduler::Announce(Client& client, std::uint64_t now_ns) {
 bool Scheduler::Dispatch(std::uint64_t now_ns) {
   bool any = false;
   feed_.BeginRound(now_ns);
-  for (bool moved = true; failure_ == CUDA_SUCCESS && std::exchange(moved, false);) {
+  std::size_t left = kDispatchesPerStep;
+  for (bool moved = true; failure_ == CUDA_SUCCESS && left > 0 && std::exchange(moved, false);) {
     any |= DispatchAllSoftware(now_ns);
     printing_.PassIfDue(now_ns);
     for (const auto& client : clients_) Announce(*client, now_ns);
-    moved = DispatchAnnounced(now_ns);
+    moved = DispatchAnnounced(left, now_ns);
     any |= moved;
   }
   MarkAll();
@@ -219,9 +221,9 @@ bool Scheduler::Dispatch(std::uint64_t now_ns) {
 }
 
 // As long as the policy has something to go next. What a dispatched command makes ready is mostly its own client's.
-bool Scheduler::DispatchAnnounced(std::uint64_t now_ns) {
+bool Scheduler::DispatchAnnounced(std::size_t& left, std::uint64_t now_ns) {
   bool any = false;
-  while (failure_ == CUDA_SUCCESS) {
+  for (; failure_ == CUDA_SUCCESS && left > 0; --left) {
     const auto choice = feed_.Pick(now_ns);
     if (!choice) break;
     Client& client = *clients_of_feed_[choice->client];

@@ -3,7 +3,7 @@
 //   client's ring ─▶ StreamTable ─▶ ready heads ─▶ CommandFeed.Pick ─▶ physical stream ─▶ mark ─▶ completion word
 //
 // One Step reads, completes and dispatches what it can, and never waits. Alone, a tenant's commands go to the GPU as
-// they come; when several tenants have work, only a little is in flight (InFlightLimits), so that the policy's order is
+// they come; while another one is connected, only a little is in flight (InFlightLimits), so that the policy's order is
 // the GPU's order. Of what has no work for the GPU the policy hears nothing.
 //
 // A CUDA error that ends a context (IsFatal) ends the scheduler: failure() tells, and nothing is dispatched any more.
@@ -117,7 +117,7 @@ class Scheduler {
   bool MayPass(Client& client, std::uint32_t stream, std::uint64_t now_ns);
   bool IsReady(const Client& client, std::uint32_t stream, std::uint64_t now_ns);
   void Announce(Client& client, std::uint64_t now_ns);
-  bool DispatchAnnounced(std::uint64_t now_ns);
+  bool DispatchAnnounced(std::size_t& left, std::uint64_t now_ns);
   void MarkAll();
   void DispatchPicked(Client& client, std::uint32_t stream, std::uint64_t now_ns);
   bool Bind(Client& client, std::uint32_t stream);

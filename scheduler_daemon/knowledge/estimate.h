@@ -20,13 +20,14 @@ struct Prediction {
 
 struct Estimate {
   static constexpr std::uint32_t kMemory = 32;
+  static constexpr std::uint32_t kMostCounted = 1'000'000;
 
   double mean_ns = 0;
   double variance = 0;
   std::uint32_t observations = 0;
 
   void Add(double observed_ns) {
-    observations = std::min(observations + 1, 1'000'000u);
+    observations = std::min(observations + 1, kMostCounted);
     const double share = 1.0 / std::min(observations, kMemory);
     const double difference = observed_ns - mean_ns;
     mean_ns += share * difference;

@@ -1,13 +1,18 @@
 // Estimates by a 64-bit hash, at most kCapacity: which hash stands for what is the owner's business.
 //
-// When it is full, what was seen once only goes, and if that is not enough everything seen less than 16 times; the rest
-// is kept. Two things with one hash share an estimate: at 2^16 entries, a chance of 10^-10 for all.
+// When it is full, half of it goes: what was seen least. Two things with one hash share an estimate: at 2^16 entries, a
+// chance of 10^-10 for all. Clients choose what is hashed, so where an entry lies also depends on a number that they do
+// not know; nothing else does.
 #ifndef PAELLA_SCHEDULER_DAEMON_KNOWLEDGE_ESTIMATE_TABLE_H_
 #define PAELLA_SCHEDULER_DAEMON_KNOWLEDGE_ESTIMATE_TABLE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "scheduler_daemon/knowledge/estimate.h"
 
@@ -38,17 +43,27 @@ class EstimateTable {
     if (estimates_.size() < kCapacity) estimates_[key] = estimate;
   }
 
-  const std::unordered_map<std::uint64_t, Estimate>& all() const { return estimates_; }
+  // In no order.
+  const auto& all() const { return estimates_; }
 
  private:
-  void MakeRoom() {
-    for (const std::uint32_t most : {1u, 15u, ~0u}) {
-      std::erase_if(estimates_, [most](const auto& entry) { return entry.second.observations <= most; });
-      if (estimates_.size() <= kCapacity / 2) return;
+  struct SeededHash {
+    std::size_t operator()(std::uint64_t key) const {
+      static const std::uint64_t seed = std::random_device()();
+      return ExtendHash(seed, key);
     }
+  };
+
+  void MakeRoom() {
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> by_use;  // observations, key
+    by_use.reserve(estimates_.size());
+    for (const auto& [key, estimate] : estimates_) by_use.emplace_back(estimate.observations, key);
+    const auto middle = by_use.begin() + static_cast<std::ptrdiff_t>(by_use.size() / 2);
+    std::ranges::nth_element(by_use, middle);
+    for (auto entry = by_use.begin(); entry != middle; ++entry) estimates_.erase(entry->second);
   }
 
-  std::unordered_map<std::uint64_t, Estimate> estimates_;
+  std::unordered_map<std::uint64_t, Estimate, SeededHash> estimates_;
 };
 
 }  // namespace paella::scheduler_daemon

@@ -36,7 +36,7 @@ bool Read(const std::string& line, Knowledge& knowledge) {
   if (fields != 5 || used != static_cast<int>(line.size())) return false;
   const auto sane = [](double value) { return std::isfinite(value) && value >= 0 && value < 1e30; };
   if (!sane(estimate.mean_ns) || estimate.mean_ns > 1e18 || !sane(estimate.variance)) return false;
-  if (estimate.observations == 0) return false;
+  if (estimate.observations == 0 || estimate.observations > Estimate::kMostCounted) return false;
   if (kind == 'k') {
     knowledge.kernels.table().Set(key, estimate);
   } else if (kind == 'j') {

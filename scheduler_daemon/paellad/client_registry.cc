@@ -128,12 +128,7 @@ bool ClientRegistry::SetTenant(const std::string& pattern, std::span<const std::
   if (!rules_.Assign(pattern, assignments, error)) return false;
   std::set<std::string> tenants;
   for (const auto& [number, client] : clients_) tenants.insert(client.tenant);
-  for (const std::string& tenant : tenants) {
-    ipc::SetTenant message;
-    message.tenant = tenant;
-    DescribeTenant(TenantOf(tenant), message);
-    executor_.Send(message);
-  }
+  for (const std::string& tenant : tenants) TellOf(tenant);
   return true;
 }
 
@@ -254,7 +249,19 @@ void ClientRegistry::Fail(std::uint64_t number, const std::string& reason) {
 }
 
 void ClientRegistry::Forget(std::uint64_t number) {
-  if (clients_.erase(number) != 0) plan_.Leave(number);
+  const auto client = clients_.find(number);
+  if (client == clients_.end()) return;
+  const std::string tenant = client->second.tenant;
+  clients_.erase(client);
+  plan_.Leave(number);
+  TellOf(tenant);  // its class may have been this client's claim
+}
+
+void ClientRegistry::TellOf(const std::string& tenant) {
+  ipc::SetTenant message;
+  message.tenant = tenant;
+  DescribeTenant(TenantOf(tenant), message);
+  executor_.Send(message);
 }
 
 void ClientRegistry::FailAll(CUresult result) {

@@ -78,6 +78,8 @@ class ClientRegistry {
  private:
   // Why this greeting is turned away; "" if it is not.
   std::string Objection(const ipc::Hello& hello, const std::optional<ipc::Credentials>& owner) const;
+  // Tells the executor what the tenant is to the policy, if it still has clients there.
+  void TellOf(const std::string& tenant);
   // The same for one that is not among the clients yet.
   TenantInfo InfoFor(const ConnectedClient& newcomer) const;
   // "" or why the client cannot be served.

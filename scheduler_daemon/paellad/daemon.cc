@@ -218,6 +218,10 @@ void Daemon::DropLateGuests() {
 }
 
 void Daemon::OnControl(Guest& guest, const ipc::ControlRequest& request) {
+  // It is logged, and answered with.
+  if (std::ranges::any_of(request.argument, [](unsigned char c) { return c < ' ' || c == 0x7f; })) {
+    return Reply(guest.socket, true, "a request is one line of text");
+  }
   if (request.verb == "status") return AskForStatus(std::move(guest.socket));
   if (request.verb == "policy") return AnswerPolicy(guest.socket, request.argument);
   if (request.verb == "tenant") return AnswerTenant(guest.socket, request.argument);

@@ -7,12 +7,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <limits>
-#include <sstream>
 #include <string_view>
 #include <toml++/toml.h>
 
@@ -138,9 +139,9 @@ class TomlReader {
       if (const auto text = value.value_exact<std::string>()) {
         assignments.push_back(std::string(key.str()) + '=' + *text);
       } else if (const auto number = value.value<double>(); number && !value.is_boolean()) {
-        std::ostringstream assignment;
-        assignment << key.str() << '=' << *number;
-        assignments.push_back(assignment.str());
+        char shortest[32];
+        const auto end = std::to_chars(shortest, std::end(shortest), *number).ptr;
+        assignments.push_back(std::string(key.str()) + '=' + std::string(shortest, end));
       } else {
         return Complain(value, name + "." + std::string(key.str()) + ": expected a number or a string");
       }
@@ -297,7 +298,10 @@ SettingsResult ReadSettings(int argc, char** argv, Settings& settings) {
     return app.exit(outcome) == 0 ? SettingsResult::kExit : SettingsResult::kError;
   }
   const char* const from_systemd = std::getenv("STATE_DIRECTORY");
-  if (settings.state_directory.empty() && from_systemd != nullptr) settings.state_directory = from_systemd;
+  if (settings.state_directory.empty() && from_systemd != nullptr) {
+    const std::string_view folders = from_systemd;  // several are separated by colons
+    settings.state_directory = folders.substr(0, folders.find(':'));
+  }
   if (const std::string wrong = WhatIsWrong(settings); !wrong.empty()) {
     std::cerr << "paellad: " << wrong << '\n';
     return SettingsResult::kError;

@@ -8,6 +8,9 @@ namespace paella::scheduler_daemon {
 namespace {
 
 constexpr double kFull = 0.999;  // of an engine; sums of shares are not exact
+// As many commands side by side as the GPU has hardware queues fill it, however small they are.
+constexpr double kSmallestShare = 1.0 / 32;
+constexpr std::uint64_t kShortestNs = 1'000;
 constexpr std::uint64_t kBetweenLooksNs = 500'000;
 
 }  // namespace
@@ -86,6 +89,8 @@ bool CommandFeed::WantsHead(ClientId id, std::uint32_t number, std::uint64_t now
 Prediction CommandFeed::Predict(const Work& work) const {
   Prediction prediction = knowledge_.kernels.Predict(work.shape);
   if (prediction.observations == 0) prediction.duration_ns *= std::max(1u, work.units);
+  // Less cannot be seen; and shares of a batch go by predictions, so that 0 would stay 0.
+  prediction.duration_ns = std::max(prediction.duration_ns, kShortestNs);
   return prediction;
 }
 
@@ -105,6 +110,7 @@ void CommandFeed::Ready(ClientId id, std::uint32_t number, std::uint64_t sequenc
                                              now_ns);
   if (command >= entries_.size()) entries_.resize(std::size_t{command} + 1);
   entries_[command] = {.client = id, .stream = number, .sequence = sequence, .work = work};
+  entries_[command].work.share = std::clamp(work.share, kSmallestShare, 1.0);
   StreamOf(id, number).announced = command;
   ++client.outstanding;
   ++jobs_[job].outstanding;
@@ -173,7 +179,9 @@ void CommandFeed::Withdraw(ClientId id, std::uint32_t number, std::uint64_t now_
 }
 
 void CommandFeed::WithdrawAll(ClientId id, std::uint64_t now_ns) {
-  for (std::uint32_t stream = 0; stream < clients_[id].streams.size(); ++stream) Withdraw(id, stream, now_ns);
+  Client& client = clients_[id];
+  for (std::uint32_t stream = 0; stream < client.streams.size(); ++stream) Withdraw(id, stream, now_ns);
+  EndJob(client, client.outstanding != 0, now_ns);
 }
 
 std::optional<CommandFeed::Choice> CommandFeed::Pick(std::uint64_t now_ns) {
@@ -184,7 +192,9 @@ std::optional<CommandFeed::Choice> CommandFeed::Pick(std::uint64_t now_ns) {
 
 bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
   if (!is_shared()) return true;
-  if (IsHeld(host_.Command(command).tenant, now_ns)) return false;
+  if (!host_.picked_overdue() && IsHeld(host_.Command(command).tenant, now_ns)) return false;
+  // Copies are bounded by their streams alone: one that had to wait here would keep kernels waiting that have room.
+  if (entries_[command].work.engine != Engine::kCompute && !settings_.limits.one_at_a_time) return true;
   EngineUse& use = UseOf(command);
   if (HasRoom(use, now_ns) || (ForgetOverdue(now_ns) && HasRoom(use, now_ns))) return true;
   if (settings_.limits.one_at_a_time) return false;
@@ -206,18 +216,25 @@ bool CommandFeed::ForgetOverdue(std::uint64_t now_ns) {
   if (now_ns - last_overdue_look_ns_ < kBetweenLooksNs) return false;
   last_overdue_look_ns_ = now_ns;
   bool any = false;
-  for (Client& client : clients_) {
-    for (Stream& stream : client.streams) {
-      if (stream.first == kNone || stream.is_overdue) continue;
-      const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
-      const std::uint64_t patience_ns =
-          settings_.limits.overdue_factor * host_.Command(stream.first).predicted_ns + settings_.limits.patience_ns;
-      if (now_ns - began_ns <= patience_ns) continue;
-      CountBehind(stream, -1);
-      stream.is_overdue = any = true;
-    }
+  for (const auto& [client, number] : busy_) {
+    Stream& stream = StreamOf(client, number);
+    if (stream.is_overdue) continue;
+    const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
+    const InFlightLimits& limits = settings_.limits;
+    const std::uint64_t predicted_ns = std::min(host_.Command(stream.first).predicted_ns, limits.longest_patience_ns);
+    const std::uint64_t patience_ns =
+        std::min(limits.overdue_factor * predicted_ns, limits.longest_patience_ns) + limits.patience_ns;
+    if (now_ns - began_ns <= patience_ns) continue;
+    CountBehind(stream, -1);
+    stream.is_overdue = any = true;
   }
   return any;
+}
+
+void CommandFeed::LeaveBusy(Stream& stream) {
+  const auto [client, number] = busy_[stream.at_in_busy] = busy_.back();
+  StreamOf(client, number).at_in_busy = stream.at_in_busy;
+  busy_.pop_back();
 }
 
 // Best-effort work waits while latency work is there, but not for ever.
@@ -233,12 +250,9 @@ bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
   }
   if (!held_since_ns_) held_since_ns_ = now_ns;
   const std::uint64_t until_ns = *held_since_ns_ + settings_.limits.longest_hold_ns;
-  if (now_ns <= until_ns) {
-    ask_again_ns_ = std::min(ask_again_ns_, until_ns + 1);
-    return true;
-  }
-  held_since_ns_.reset();  // one goes, and the next is held anew
-  return false;
+  if (now_ns > until_ns) return false;  // one goes, and the next is held anew
+  ask_again_ns_ = std::min(ask_again_ns_, until_ns + 1);
+  return true;
 }
 
 void CommandFeed::EngineUse::Advance(std::uint64_t now_ns) {
@@ -275,9 +289,12 @@ bool CommandFeed::Dispatched(ClientId id, std::uint32_t number, std::uint64_t no
   const ReadyId command = std::exchange(stream.announced, kNone);
   Entry& entry = entries_[command];
   entry.dispatched_ns = now_ns;
+  if (host_.Tenant(client.tenant).tenant_class == TenantClass::kBestEffort) held_since_ns_.reset();
   ++UseOf(command).commands;
   if (stream.first == kNone) {
     BecomesFirst(command, now_ns);
+    stream.at_in_busy = busy_.size();
+    busy_.emplace_back(id, number);
   } else if (!stream.is_overdue) {
     UseOf(command).behind_ns += WorkOf(command);
   }
@@ -354,6 +371,7 @@ void CommandFeed::Completed(ClientId id, std::uint32_t number, std::uint64_t seq
   } else {
     stream.last = kNone;
     stream.unseen_ns = 0;
+    LeaveBusy(stream);
   }
 }
 

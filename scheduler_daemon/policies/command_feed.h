@@ -21,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "scheduler_daemon/knowledge/job_boundaries.h"
@@ -30,7 +31,7 @@
 
 namespace paella::scheduler_daemon {
 
-// What of the GPU a command keeps busy: each has a bound in flight of its own.
+// What of the GPU a command keeps busy. What is in flight is bounded of kernels together, and of copies stream by stream.
 enum class Engine : std::uint8_t { kCompute, kCopyToDevice, kCopyFromDevice };
 inline constexpr std::size_t kEngines = 3;
 
@@ -87,6 +88,7 @@ class CommandFeed {
   void Ready(ClientId client, std::uint32_t stream, std::uint64_t sequence, std::uint64_t arrival, const Work& work,
              std::uint64_t now_ns);
   void Withdraw(ClientId client, std::uint32_t stream, std::uint64_t now_ns);  // if it is announced
+  // All that is announced, and the rest of the job will not come.
   void WithdrawAll(ClientId client, std::uint64_t now_ns);
 
   struct Choice {
@@ -123,6 +125,7 @@ class CommandFeed {
     std::uint64_t unseen_ns = 0;          // the same since somebody was told to look
     std::uint64_t last_sight_ns = 0;
     bool is_overdue = false;  // its first command is, and what is behind does not count
+    std::size_t at_in_busy = 0;           // while it has something in flight
   };
   struct Client {
     std::uint64_t number = 0;
@@ -189,11 +192,13 @@ class CommandFeed {
   std::uint64_t ShareOf(ReadyId command, const Batch& batch) const;
   EngineUse& UseOf(ReadyId command) { return engines_[static_cast<std::size_t>(entries_[command].work.engine)]; }
   double WorkOf(ReadyId command) const {
-    return static_cast<double>(host_.Command(command).predicted_ns) * entries_[command].work.share;
+    const std::uint64_t predicted_ns = host_.Command(command).predicted_ns;
+    return static_cast<double>(std::min(predicted_ns, settings_.limits.longest_count_ns)) * entries_[command].work.share;
   }
   void CompleteOne(ReadyId command, const Batch& batch, std::uint64_t now_ns);
   void BecomesFirst(ReadyId command, std::uint64_t now_ns);
   void IsFirstNoMore(ReadyId command, std::uint64_t now_ns);
+  void LeaveBusy(Stream& stream);
   // Counts what is behind a stream's first command, or takes it out.
   void CountBehind(const Stream& stream, double sign);
   bool ForgetOverdue(std::uint64_t now_ns);
@@ -207,6 +212,7 @@ class CommandFeed {
   std::vector<Client> clients_;
   std::vector<ClientId> free_clients_;
   std::vector<ClientId> resting_;   // whose job may be over, and others
+  std::vector<std::pair<ClientId, std::uint32_t>> busy_;  // streams with something in flight
   std::vector<Job> jobs_;           // by JobId
   std::vector<Entry> entries_;      // by ReadyId
   std::vector<TenantUse> tenants_;  // by TenantId

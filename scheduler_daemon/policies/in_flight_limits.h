@@ -24,6 +24,9 @@ struct InFlightLimits {
   // A command takes far longer than predicted when it takes so many times as long, and this.
   std::uint64_t overdue_factor = 8;
   std::uint64_t patience_ns = 2'000'000;
+  std::uint64_t longest_patience_ns = 50'000'000;
+  // For how long a command counts at most while it runs, whatever is predicted.
+  std::uint64_t longest_count_ns = 20'000'000;
   // How long best-effort work is held at most while latency work is there, under a policy that goes by classes.
   std::uint64_t longest_hold_ns = 20'000'000;
   // No command goes before the one before it is done, whatever the other bounds say: the order is exactly the policy's,

@@ -203,7 +203,8 @@ std::optional<ReadyId> PolicyHost::Pick(std::uint64_t now_ns) {
     return std::nullopt;
   }
   const std::uint64_t since_ns = slots_[longest_ready_].info.ready_ns;
-  if (now_ns > since_ns && now_ns - since_ns > starvation_bound_ns_) {
+  picked_overdue_ = now_ns > since_ns && now_ns - since_ns > starvation_bound_ns_;
+  if (picked_overdue_) {
     ++overdue_picks_;
     return longest_ready_;
   }

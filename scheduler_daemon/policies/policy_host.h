@@ -76,6 +76,8 @@ class PolicyHost : private PolicyView {
   bool policy_goes_by_classes() const { return goes_by_classes_; }
   std::uint64_t evicted() const { return evicted_; }  // policies, ever
   const std::deque<Eviction>& evictions() const { return evictions_; }  // the last few
+  // Whether the last pick was the starvation bound's, and not the policy's.
+  bool picked_overdue() const { return picked_overdue_; }
   std::uint64_t overdue_picks() const { return overdue_picks_; }        // decided by the starvation bound
   std::size_t ready() const { return ready_; }
   std::size_t in_flight() const { return in_flight_; }
@@ -139,6 +141,7 @@ class PolicyHost : private PolicyView {
   std::uint64_t jobs_begun_ = 0;
   std::uint64_t stalled_since_ns_ = kNever;
   std::uint64_t overdue_picks_ = 0;
+  bool picked_overdue_ = false;
   std::deque<Eviction> evictions_;
   std::uint64_t evicted_ = 0;
 };

@@ -41,12 +41,15 @@ Json DescribeKernel(const RecordedCommand& command, std::uint64_t block_ns) {
 }  // namespace
 
 void TraceWriter::Add(const RecordedJob& job, const std::string& tenant, const TenantInfo& info) {
-  if (commands_ + job.commands.size() > kMostCommands) return;
+  if (job.began_ns < start_ns_) return;  // of a recording before this one
+  is_full_ |= commands_ + job.commands.size() > kMostCommands;
+  if (is_full_) return;
   commands_ += job.commands.size();
   tenants_[tenant] = info;
   clients_[job.client] = tenant;
   RecordedModel& model = models_.try_emplace(HashOf(job.commands), RecordedModel{.number = models_.size(), .kernels = {}})
                              .first->second;
+  if (model.jobs != 0 && model.kernels.size() != job.commands.size()) return;  // another one with the same hash
   if (++model.jobs == 1) {
     for (const RecordedCommand& command : job.commands) model.kernels.push_back({command});
   }

@@ -17,7 +17,7 @@ namespace paella::scheduler_daemon {
 class TraceWriter {
  public:
   // Commands that are recorded at most; then no further job is.
-  static constexpr std::size_t kMostCommands = 1'000'000;
+  static constexpr std::size_t kMostCommands = 500'000;
 
   explicit TraceWriter(std::uint64_t start_ns) : start_ns_(start_ns) {}
 
@@ -47,6 +47,7 @@ class TraceWriter {
   std::map<std::uint64_t, RecordedModel> models_;  // by the hash of their commands
   std::vector<Job> jobs_;
   std::size_t commands_ = 0;
+  bool is_full_ = false;
 };
 
 }  // namespace paella::scheduler_daemon

@@ -14,16 +14,17 @@ namespace {
 constexpr std::uint64_t kUs = 1'000;
 constexpr std::uint64_t kMs = 1'000'000;
 
-std::unique_ptr<PolicyOperations> Named(std::string_view name) {
+std::unique_ptr<PolicyOperations> Named(std::string_view name, const std::vector<std::string>& settings) {
   std::string error;
-  return MakePolicyOperations(name, {}, error);
+  return MakePolicyOperations(name, settings, error);
 }
 
 // Clients with one stream of kernels each, which are announced, dispatched and completed by hand.
 class CommandFeedTest : public testing::Test {
  protected:
-  explicit CommandFeedTest(std::string_view policy = "fifo", const CommandFeed::Settings& settings = {})
-      : feed_(Named(policy), settings) {}
+  explicit CommandFeedTest(std::string_view policy = "fifo", const CommandFeed::Settings& settings = {},
+                           const std::vector<std::string>& policy_settings = {})
+      : feed_(Named(policy, policy_settings), settings) {}
 
   CommandFeed::ClientId Client(TenantId tenant, TenantClass tenant_class = TenantClass::kNormal) {
     const auto client = feed_.AddClient(100 + tenant, tenant, tenant, {.tenant_class = tenant_class}, now_ns_);
@@ -101,6 +102,34 @@ TEST_F(CommandFeedTest, AGraphNeverSeenCountsForItsNodes) {
   ASSERT_TRUE(choice);
   EXPECT_EQ(feed_.host().Command(choice->command).predicted_ns, 100 * Predicted(9));
   EXPECT_EQ(feed_.host().Command(choice->command).observations, 0u);
+}
+
+TEST_F(CommandFeedTest, NoCommandCountsForNothing) {
+  const auto client = Client(0);
+  for (int i = 0; i < 8; ++i) Run(client, 1, 0);
+  Ready(client, 1, 0);
+  const auto choice = feed_.Pick(now_ns_);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(feed_.host().Command(choice->command).predicted_ns, kUs);
+}
+
+TEST_F(CommandFeedTest, SmallCommandsSideBySideFillTheQueuesOfTheGpu) {
+  std::vector<CommandFeed::ClientId> clients;
+  for (TenantId tenant = 0; tenant < 50; ++tenant) clients.push_back(Client(tenant));
+  for (const auto client : clients) Teach(client, 1, 100 * kMs);
+  int commands = 0;
+  for (const auto client : clients) commands += Fill(client, 1, 0.0001, 1);
+  EXPECT_EQ(commands, 32);
+}
+
+TEST_F(CommandFeedTest, AFarTooLongPredictionIsNotBelievedForEver) {
+  const auto first = Client(0), second = Client(1);
+  Teach(first, 1, 3'600'000 * kMs);
+  Teach(second, 2, 100 * kUs);
+  EXPECT_EQ(Fill(first, 1, 1, 1), 1);
+  EXPECT_EQ(Fill(second, 2, 1, 1), 0);
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 19 * kMs));
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 20 * kMs));
 }
 
 class LatencyOfSight : public CommandFeedTest {
@@ -226,10 +255,29 @@ TEST_F(Classes, BestEffortIsHeldWhileLatencyWorkIsThereButNotForEver) {
   Ready(filler, 2);
   EXPECT_FALSE(feed_.Pick(now_ns_));
   EXPECT_FALSE(feed_.Pick(now_ns_ + 20 * kMs));
-  ASSERT_TRUE(feed_.Pick(now_ns_ + 21 * kMs));
-  EXPECT_FALSE(feed_.Pick(now_ns_ + 22 * kMs)) << "one was let go, the next is held anew";
+  const auto choice = feed_.Pick(now_ns_ + 21 * kMs);
+  ASSERT_TRUE(choice);
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 22 * kMs)) << "it has not gone yet";
+  feed_.Dispatched(choice->client, choice->stream, now_ns_ + 22 * kMs);
+  Ready(filler, 2);
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 23 * kMs)) << "one was let go, the next is held anew";
   feed_.Completed(urgent, 0, posted_[urgent], now_ns_ + 23 * kMs);
   EXPECT_TRUE(feed_.Pick(now_ns_ + 23 * kMs));
+}
+
+class ClassesWithABound : public CommandFeedTest {
+ protected:
+  ClassesWithABound() : CommandFeedTest("priority", {}, {"starvation_ms=5"}) {}
+};
+
+TEST_F(ClassesWithABound, WhatHasWaitedForTooLongIsNotHeld) {
+  const auto urgent = Client(0, TenantClass::kLatency), filler = Client(1, TenantClass::kBestEffort);
+  Teach(urgent, 1, 10 * kUs);
+  Teach(filler, 2, 10 * kUs);
+  Ready(filler, 2);
+  EXPECT_EQ(Fill(urgent, 1, 1, 1), 1);
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 4 * kMs));
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 6 * kMs));
 }
 
 TEST_F(CommandFeedTest, ClassesMeanNothingToOtherPolicies) {

@@ -104,6 +104,12 @@ TEST(TraceWriterTest, WritesWhatIsReplayed) {
   EXPECT_EQ(Simulate(workload, "srpt").tenants[0].latencies_ns, (std::vector<std::uint64_t>{20'000, 20'000}));
 }
 
+TEST(TraceWriterTest, LeavesOutWhatBeganBeforeIt) {
+  TraceWriter writer(1'000);
+  writer.Add({.began_ns = 999, .commands = std::vector<RecordedCommand>(1)}, "alice", {});
+  EXPECT_EQ(writer.Text(), "");
+}
+
 TEST(TraceWriterTest, RecordsNoMoreThanSoManyCommands) {
   TraceWriter writer(0);
   RecordedJob job{.commands = std::vector<RecordedCommand>(TraceWriter::kMostCommands - 1)};
