@@ -53,6 +53,10 @@ int DaemonMain(int argc, char** argv) {
     std::fprintf(stderr, "paellad: no folder for the sockets can be used: %s (name one with --socket)\n", error.c_str());
     return 1;
   }
+  if (!PrepareStateDirectory(settings, error)) {
+    std::fprintf(stderr, "paellad: what is learned cannot be kept: %s\n", error.c_str());
+    return 1;
+  }
   StartLog("paellad");
   spdlog::set_level(spdlog::level::from_str(settings.log_level));
   const int signals = TakeSignals();

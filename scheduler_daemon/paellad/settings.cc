@@ -330,4 +330,13 @@ bool ChooseSockets(Settings& settings, std::string& error) {
   return true;
 }
 
+bool PrepareStateDirectory(const Settings& settings, std::string& error) {
+  const std::string& folder = settings.state_directory;
+  if (folder.empty()) return true;
+  const bool is_there = mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST;
+  if (is_there && std::filesystem::is_directory(folder) && access(folder.c_str(), W_OK | X_OK) == 0) return true;
+  error = folder + ": " + (errno == EEXIST ? "this is no folder" : std::strerror(errno));
+  return false;
+}
+
 }  // namespace paella::scheduler_daemon

@@ -45,6 +45,9 @@ bool ReadToml(const std::string& text, const std::string& path, Settings& settin
 // Fills in the sockets' paths. False: no folder for them can be used; `error` says why.
 bool ChooseSockets(Settings& settings, std::string& error);
 
+// Makes the folder for what is kept, unless it is there or none is wanted. False: it cannot be used; `error` says why.
+bool PrepareStateDirectory(const Settings& settings, std::string& error);
+
 // "a, b, c": what there is to choose from, in a message.
 std::string Words(const std::vector<std::string>& words);
 

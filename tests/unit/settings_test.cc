@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -336,6 +337,38 @@ TEST_F(SocketChoiceTest, AFolderThatCannotBeUsedIsNamed) {
   setenv("PAELLA_SOCKET", "/dev/null/own.sock", 1);
   EXPECT_FALSE(ChooseSockets(settings, error_));
   EXPECT_EQ(error_, "/dev/null: Permission denied");
+}
+
+class StateDirectoryTest : public testing::Test {
+ protected:
+  StateDirectoryTest() {
+    char pattern[] = "/tmp/paella-state-XXXXXX";
+    folder_ = mkdtemp(pattern);
+  }
+  ~StateDirectoryTest() override { std::filesystem::remove_all(folder_); }
+
+  bool Prepare(const std::string& directory) {
+    Settings settings;
+    settings.state_directory = directory;
+    return PrepareStateDirectory(settings, error_);
+  }
+
+  std::string folder_, error_;
+};
+
+TEST_F(StateDirectoryTest, IsMadeOrUsedAsItIs) {
+  EXPECT_TRUE(Prepare(""));
+  EXPECT_TRUE(Prepare(folder_ + "/new")) << error_;
+  EXPECT_TRUE(std::filesystem::is_directory(folder_ + "/new"));
+  EXPECT_TRUE(Prepare(folder_ + "/new")) << error_;
+}
+
+TEST_F(StateDirectoryTest, ThatCannotBeUsedIsToldAtOnce) {
+  EXPECT_FALSE(Prepare(folder_ + "/missing/new"));
+  EXPECT_EQ(error_, folder_ + "/missing/new: No such file or directory");
+  std::ofstream(folder_ + "/file") << "text";
+  EXPECT_FALSE(Prepare(folder_ + "/file"));
+  EXPECT_EQ(error_, folder_ + "/file: this is no folder");
 }
 
 }  // namespace
