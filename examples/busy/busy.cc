@@ -1,4 +1,5 @@
-// A neighbour: keeps the GPU busy with kernels of a chosen length, and checks the result of every one of them.
+// A neighbour: keeps the GPU busy with kernels of a chosen length, and checks the result of every one of them. With a
+// period, a program that wants to be quick instead: a few kernels at a time, at moments fixed beforehand.
 #include <cuda.h>
 
 #include <algorithm>
@@ -7,6 +8,8 @@
 #include <cstdio>
 #include <limits>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "examples/busy/pipeline.h"
 #include "examples/common/check.h"
@@ -36,7 +39,17 @@ struct Options {
   unsigned threads = 128;
   unsigned streams = 1;
   unsigned depth = 4;
+  double period_ms = 0;  // 0: kernels without a pause
+  unsigned burst = 20;
   std::string json;
+};
+
+// What a run with a period, or without one, tells of its time.
+struct Times {
+  double began_s = 0;  // of the monotonic clock
+  double seconds = 0;
+  std::vector<double> latencies_ms;
+  std::vector<std::uint64_t> each_half_second;  // kernels that were launched
 };
 
 void AddLimits(CLI::App& app, Options& options) {
@@ -65,11 +78,22 @@ void AddShape(CLI::App& app, Options& options) {
       ->check(CLI::Range(1u, 1024u));
 }
 
+void AddRequests(CLI::App& app, Options& options) {
+  auto* period = app.add_option("--period-ms", options.period_ms, "A request each so often: --burst kernels and their "
+                                "end, at moments fixed beforehand, from which latencies count")
+                     ->check(CLI::Range(0.01, 1e6));
+  app.add_option("--burst", options.burst, "Kernels of a request")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 1024u))
+      ->needs(period);
+}
+
 Options ParseOptions(int argc, char** argv) {
   Options options;
   CLI::App app{"Keeps the GPU busy with kernels of a chosen length and checks what they compute. SIGTERM ends it early."};
   AddLimits(app, options);
   AddShape(app, options);
+  AddRequests(app, options);
   app.add_option("--json", options.json, "Also write the summary as a line of JSON, to this file or '-'");
   ParseOrExit(app, argc, argv);
   if (options.seconds == 0 && options.kernels == 0) options.seconds = 5;
@@ -136,29 +160,73 @@ unsigned Calibrate(const KernelTimer& timer, double microseconds) {
   return static_cast<unsigned>(std::clamp(iterations, 1.0, 4e9));
 }
 
-// Returns the seconds from the first launch to the end of the last kernel.
-double RunUntilLimit(Pipeline& pipeline, const Options& options) {
-  const Clock::time_point start = Clock::now();
-  const auto elapsed = [&] { return Seconds(Clock::now() - start).count(); };
-  while (stop_requested == 0 && (options.kernels == 0 || pipeline.launched() < options.kernels) &&
-         (options.seconds == 0 || elapsed() < options.seconds)) {
+double MonotonicSeconds() { return Seconds(Clock::now().time_since_epoch()).count(); }
+
+bool IsOver(const Pipeline& pipeline, const Options& options, double elapsed_s) {
+  return stop_requested != 0 || (options.kernels != 0 && pipeline.launched() >= options.kernels) ||
+         (options.seconds != 0 && elapsed_s >= options.seconds);
+}
+
+// From the first launch to the end of the last kernel.
+Times RunWithoutPause(Pipeline& pipeline, const Options& options) {
+  constexpr double kHalfASecond = 0.5;
+  Times times{.began_s = MonotonicSeconds(), .latencies_ms = {}, .each_half_second = {}};
+  std::uint64_t told = 0;
+  for (double elapsed_s = 0; !IsOver(pipeline, options, elapsed_s); elapsed_s = MonotonicSeconds() - times.began_s) {
+    while (elapsed_s >= kHalfASecond * static_cast<double>(times.each_half_second.size() + 1)) {
+      times.each_half_second.push_back(pipeline.launched() - told);
+      told = pipeline.launched();
+    }
     pipeline.LaunchNext();
   }
   pipeline.Drain();
-  return elapsed();
+  times.seconds = MonotonicSeconds() - times.began_s;
+  return times;
 }
 
-void Report(const Pipeline& pipeline, double seconds, unsigned iterations, const Options& options) {
+// A request that is due while the one before runs begins when that ends, and its latency counts from when it was due.
+Times RunRequests(Pipeline& pipeline, const Options& options) {
+  Times times{.began_s = MonotonicSeconds(), .latencies_ms = {}, .each_half_second = {}};
+  const Clock::time_point start = Clock::now();
+  const auto period = std::chrono::duration_cast<Clock::duration>(Seconds(options.period_ms / 1e3));
+  for (Clock::time_point due = start; !IsOver(pipeline, options, Seconds(due - start).count()); due += period) {
+    std::this_thread::sleep_until(due);
+    for (unsigned kernel = 0; kernel < options.burst; ++kernel) pipeline.LaunchNext();
+    pipeline.Drain();
+    times.latencies_ms.push_back(Seconds(Clock::now() - due).count() * 1e3);
+  }
+  times.seconds = MonotonicSeconds() - times.began_s;
+  return times;
+}
+
+double Quantile(std::vector<double> values, double part) {
+  if (values.empty()) return 0;
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(part * static_cast<double>(values.size() - 1) + 0.5);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+void Report(const Pipeline& pipeline, const Times& times, unsigned iterations, const Options& options) {
+  const double seconds = times.seconds;
   const char* checks = pipeline.wrong() == 0 ? "ok" : "WRONG";
   std::printf("kernels=%llu seconds=%.3f checks=%s wrong=%llu iterations=%u\n",
               static_cast<unsigned long long>(pipeline.launched()), seconds, checks,
               static_cast<unsigned long long>(pipeline.wrong()), iterations);
+  if (options.period_ms != 0) {
+    std::printf("requests=%zu p50_ms=%.3f p99_ms=%.3f\n", times.latencies_ms.size(), Quantile(times.latencies_ms, 0.5),
+                Quantile(times.latencies_ms, 0.99));
+  }
   WriteJsonLine({{"kernels", pipeline.launched()},
                  {"seconds", seconds},
                  {"checks", checks},
                  {"wrong", pipeline.wrong()},
                  {"iterations", iterations},
                  {"kernels_per_second", static_cast<double>(pipeline.launched()) / seconds},
+                 {"began_s", times.began_s},
+                 {"each_half_second", times.each_half_second},
+                 {"requests", times.latencies_ms.size()},
+                 {"p50_ms", Quantile(times.latencies_ms, 0.5)},
+                 {"p99_ms", Quantile(times.latencies_ms, 0.99)},
                  {"stopped_by_signal", stop_requested != 0}},
                 options.json);
 }
@@ -173,9 +241,9 @@ int Main(int argc, char** argv) {
   const Grid grid{options.blocks != 0 ? options.blocks : multiprocessors, options.threads};
   const unsigned iterations =
       options.iterations != 0 ? options.iterations : Calibrate(KernelTimer(function, grid), options.microseconds);
-  Pipeline pipeline(function, grid, iterations, options.streams, options.depth);
-  const double seconds = RunUntilLimit(pipeline, options);
-  Report(pipeline, seconds, iterations, options);
+  const bool asks = options.period_ms != 0;
+  Pipeline pipeline(function, grid, iterations, options.streams, asks ? options.burst : options.depth);
+  Report(pipeline, asks ? RunRequests(pipeline, options) : RunWithoutPause(pipeline, options), iterations, options);
   return pipeline.wrong() == 0 ? kExitOk : kExitWrongResult;
 }
 

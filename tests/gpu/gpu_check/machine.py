@@ -4,6 +4,7 @@ One Machine a group. It ends everything that it started when the group is over, 
 """
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def command_line(program, arguments, without):
         if not skip and argument.split("=")[0] not in without:
             words.append(argument)
         skip = argument in without
-    return " ".join(words)
+    return shlex.join(words)
 
 
 def describe_machine(driver):
