@@ -199,16 +199,16 @@ bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
   if (HasRoom(use, now_ns) || (ForgetOverdue(now_ns) && HasRoom(use, now_ns))) return true;
   if (settings_.limits.one_at_a_time) return false;
   const auto total_ahead_ns = static_cast<double>(settings_.limits.total_ahead_ns);
-  const bool time_makes_room = use.behind_ns <= total_ahead_ns;
+  const bool time_makes_room = use.behind_ns() <= total_ahead_ns;
   const double wait_ns = time_makes_room ? use.to_run_ns() - total_ahead_ns : kBetweenLooksNs;
   ask_again_ns_ = std::min(ask_again_ns_, now_ns + static_cast<std::uint64_t>(wait_ns) + 1);
   return false;
 }
 
 bool CommandFeed::HasRoom(EngineUse& use, std::uint64_t now_ns) const {
-  if (settings_.limits.one_at_a_time) return use.commands == 0;
+  if (settings_.limits.one_at_a_time) return use.commands() == 0;
   use.Advance(now_ns);
-  return use.filled < kFull || use.to_run_ns() <= static_cast<double>(settings_.limits.total_ahead_ns);
+  return use.filled() < kFull || use.to_run_ns() <= static_cast<double>(settings_.limits.total_ahead_ns);
 }
 
 // The first commands of streams that take far too long: what waits behind them waits for nobody knows what.
@@ -255,31 +255,14 @@ bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
   return true;
 }
 
-void CommandFeed::EngineUse::Advance(std::uint64_t now_ns) {
-  running_ns = std::max(0.0, running_ns - static_cast<double>(now_ns - at_ns));
-  at_ns = now_ns;
-}
-
 void CommandFeed::BecomesFirst(ReadyId command, std::uint64_t now_ns) {
-  EngineUse& use = UseOf(command);
-  use.Advance(now_ns);
-  use.filled += entries_[command].work.share;
-  use.firsts_ns += WorkOf(command);
-  use.running_ns += WorkOf(command);
-}
-
-void CommandFeed::IsFirstNoMore(ReadyId command, std::uint64_t now_ns) {
-  EngineUse& use = UseOf(command);
-  use.Advance(now_ns);
-  use.filled -= entries_[command].work.share;
-  use.firsts_ns = std::max(0.0, use.firsts_ns - WorkOf(command));
-  use.running_ns = std::min(use.running_ns, use.firsts_ns);  // it was quicker than predicted
-  if (--use.commands == 0) use.filled = use.firsts_ns = use.running_ns = use.behind_ns = 0;  // what rounding left
+  UseOf(command).Advance(now_ns);
+  UseOf(command).BecomesFirst(entries_[command].work.share, WorkOf(command));
 }
 
 void CommandFeed::CountBehind(const Stream& stream, double sign) {
   for (ReadyId command = entries_[stream.first].next; command != kNone; command = entries_[command].next) {
-    UseOf(command).behind_ns += sign * WorkOf(command);
+    UseOf(command).AddBehind(sign * WorkOf(command));
   }
 }
 
@@ -290,13 +273,13 @@ bool CommandFeed::Dispatched(ClientId id, std::uint32_t number, std::uint64_t no
   Entry& entry = entries_[command];
   entry.dispatched_ns = now_ns;
   if (host_.Tenant(client.tenant).tenant_class == TenantClass::kBestEffort) held_since_ns_.reset();
-  ++UseOf(command).commands;
+  UseOf(command).Enter();
   if (stream.first == kNone) {
     BecomesFirst(command, now_ns);
     stream.at_in_busy = busy_.size();
     busy_.emplace_back(id, number);
   } else if (!stream.is_overdue) {
-    UseOf(command).behind_ns += WorkOf(command);
+    UseOf(command).AddBehind(WorkOf(command));
   }
   (stream.last == kNone ? stream.first : entries_[stream.last].next) = command;
   stream.last = command;
@@ -355,23 +338,26 @@ void CommandFeed::Completed(ClientId id, std::uint32_t number, std::uint64_t seq
   Stream& stream = StreamOf(id, number);
   if (stream.first == kNone || entries_[stream.first].sequence > sequence) return;
   const Batch batch = Sight(stream, sequence, now_ns);
-  if (!stream.is_overdue) CountBehind(stream, -1);
-  stream.is_overdue = false;
+  const bool was_overdue = std::exchange(stream.is_overdue, false);
   while (stream.first != kNone && entries_[stream.first].sequence <= sequence) {
     const ReadyId command = stream.first;
-    IsFirstNoMore(command, now_ns);
+    UseOf(command).Advance(now_ns);
+    UseOf(command).Leave(entries_[command].work.share, WorkOf(command));
     stream.ahead_ns -= host_.Command(command).predicted_ns;
     stream.first = entries_[command].next;
-    if (stream.first != kNone) BecomesFirst(stream.first, now_ns);
+    if (stream.first != kNone) {
+      if (!was_overdue) UseOf(stream.first).AddBehind(-WorkOf(stream.first));
+      BecomesFirst(stream.first, now_ns);
+    }
     CompleteOne(command, batch, now_ns);
   }
   stream.last_sight_ns = now_ns;
-  if (stream.first != kNone) {
-    CountBehind(stream, 1);
-  } else {
+  if (stream.first == kNone) {
     stream.last = kNone;
     stream.unseen_ns = 0;
     LeaveBusy(stream);
+  } else if (was_overdue) {
+    CountBehind(stream, 1);  // it went on after all
   }
 }
 

@@ -26,6 +26,7 @@
 
 #include "scheduler_daemon/knowledge/job_boundaries.h"
 #include "scheduler_daemon/knowledge/knowledge.h"
+#include "scheduler_daemon/policies/engine_use.h"
 #include "scheduler_daemon/policies/in_flight_limits.h"
 #include "scheduler_daemon/policies/policy_host.h"
 
@@ -66,10 +67,9 @@ class CommandFeed {
     std::uint64_t sight_latency_ns = 0;
   };
 
-  void SetSightLatency(std::uint64_t latency_ns) { settings_.sight_latency_ns = latency_ns; }
-
   // `policy` may be null: fifo.
   CommandFeed(std::unique_ptr<PolicyOperations> policy, const Settings& settings, Knowledge knowledge = {});
+  void SetSightLatency(std::uint64_t latency_ns) { settings_.sight_latency_ns = latency_ns; }
 
   // `client`: its number for people. `tenant_hash`: the same after a restart. `info`: the tenant's, from now on.
   ClientId AddClient(std::uint64_t client, TenantId tenant, std::uint64_t tenant_hash, const TenantInfo& info,
@@ -124,7 +124,7 @@ class CommandFeed {
     std::uint64_t ahead_ns = 0;           // predicted, of those in flight
     std::uint64_t unseen_ns = 0;          // the same since somebody was told to look
     std::uint64_t last_sight_ns = 0;
-    bool is_overdue = false;  // its first command is, and what is behind does not count
+    bool is_overdue = false;              // its first command is, and what is behind does not count
     std::size_t at_in_busy = 0;           // while it has something in flight
   };
   struct Client {
@@ -153,23 +153,11 @@ class CommandFeed {
     Work work{};
     std::uint64_t dispatched_ns = 0;
     std::size_t number = 0;  // in its job, by the order of dispatch
-    ReadyId next = kNone;  // in flight in its stream
+    ReadyId next = kNone;    // in flight in its stream
   };
   struct TenantUse {
     std::uint32_t clients = 0;
     std::uint32_t outstanding = 0;  // commands
-  };
-  // Of commands in flight, in time of the whole engine: predicted times shares.
-  struct EngineUse {
-    std::size_t commands = 0;
-    double filled = 0;      // the shares of those that are first in their streams: what can run at once
-    double firsts_ns = 0;   // all of them
-    double running_ns = 0;  // what should be left of that
-    double behind_ns = 0;   // those that wait behind a first one
-    std::uint64_t at_ns = 0;
-
-    void Advance(std::uint64_t now_ns);
-    double to_run_ns() const { return running_ns + behind_ns; }
   };
   struct Batch {  // what completed between two sights
     std::uint64_t took_ns = 0;
@@ -197,9 +185,8 @@ class CommandFeed {
   }
   void CompleteOne(ReadyId command, const Batch& batch, std::uint64_t now_ns);
   void BecomesFirst(ReadyId command, std::uint64_t now_ns);
-  void IsFirstNoMore(ReadyId command, std::uint64_t now_ns);
   void LeaveBusy(Stream& stream);
-  // Counts what is behind a stream's first command, or takes it out.
+  // Counts all that is behind a stream's first command (1), or takes it out (-1).
   void CountBehind(const Stream& stream, double sign);
   bool ForgetOverdue(std::uint64_t now_ns);
   bool HasRoom(EngineUse& use, std::uint64_t now_ns) const;
