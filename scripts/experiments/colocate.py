@@ -32,7 +32,8 @@ from place import Place  # noqa: E402
 from report import CheckFailed, expect  # noqa: E402
 
 LATENCY = "--microseconds 10 --blocks 33 --burst 20 --period-ms 2"
-NEIGHBOUR = "--microseconds 50 --blocks 21120 --streams 2 --depth 4"  # 20 waves of 8 blocks an SM
+# 20 waves of 16 blocks on each of an H100's 132 SMs: blocks of 50 us.
+NEIGHBOUR = "--microseconds 1000 --blocks 42240 --streams 2 --depth 4"
 NATIVE = ("time-sliced", "mps", "mps-priority")
 POLICIES = ("fifo", "srpt", "paella", "priority")
 ALONE = "alone"
