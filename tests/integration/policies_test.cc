@@ -57,12 +57,12 @@ TEST_P(Order, IsThePolicys) {
   ASSERT_FALSE(answer.failed) << answer.text;
   Tell("long", GetParam().long_job);
   Tell("short", GetParam().short_job);
-  const auto long_job = StartClient(*daemon_, "long", Words{PAELLA_TEST_CLIENT, "racer", "60", "600"});
-  const auto short_job = StartClient(*daemon_, "short", Words{PAELLA_TEST_CLIENT, "racer", "10", "150"});
+  const auto long_job = StartClient(*daemon_, "long", Words{PAELLA_TEST_CLIENT, "racer", "25", "1500"});
+  const auto short_job = StartClient(*daemon_, "short", Words{PAELLA_TEST_CLIENT, "racer", "10", "100"});
   for (const auto& racer : {long_job.get(), short_job.get()}) {
     ASSERT_TRUE(racer->WaitForOutput("ready")) << racer->errors();
   }
-  Post(*long_job, "long", 60);
+  Post(*long_job, "long", 25);
   Post(*short_job, "short", 10);
   for (const auto& racer : {long_job.get(), short_job.get()}) {
     racer->WriteInput("begin\n");
