@@ -17,6 +17,7 @@
 #include "examples/common/fail.h"
 #include "examples/common/gpu.h"
 #include "examples/common/json_output.h"
+#include "examples/common/latency.h"
 
 extern "C" const unsigned long long busy_kernels[];
 
@@ -48,7 +49,7 @@ struct Options {
 struct Times {
   double began_s = 0;  // of the monotonic clock
   double seconds = 0;
-  std::vector<double> latencies_ms;
+  std::vector<double> latencies_us;
   std::vector<std::uint64_t> each_half_second;  // kernels that were launched
 };
 
@@ -170,7 +171,7 @@ bool IsOver(const Pipeline& pipeline, const Options& options, double elapsed_s) 
 // From the first launch to the end of the last kernel.
 Times RunWithoutPause(Pipeline& pipeline, const Options& options) {
   constexpr double kHalfASecond = 0.5;
-  Times times{.began_s = MonotonicSeconds(), .latencies_ms = {}, .each_half_second = {}};
+  Times times{.began_s = MonotonicSeconds(), .latencies_us = {}, .each_half_second = {}};
   std::uint64_t told = 0;
   for (double elapsed_s = 0; !IsOver(pipeline, options, elapsed_s); elapsed_s = MonotonicSeconds() - times.began_s) {
     while (elapsed_s >= kHalfASecond * static_cast<double>(times.each_half_second.size() + 1)) {
@@ -186,35 +187,29 @@ Times RunWithoutPause(Pipeline& pipeline, const Options& options) {
 
 // A request that is due while the one before runs begins when that ends, and its latency counts from when it was due.
 Times RunRequests(Pipeline& pipeline, const Options& options) {
-  Times times{.began_s = MonotonicSeconds(), .latencies_ms = {}, .each_half_second = {}};
+  Times times{.began_s = MonotonicSeconds(), .latencies_us = {}, .each_half_second = {}};
   const Clock::time_point start = Clock::now();
   const auto period = std::chrono::duration_cast<Clock::duration>(Seconds(options.period_ms / 1e3));
   for (Clock::time_point due = start; !IsOver(pipeline, options, Seconds(due - start).count()); due += period) {
     std::this_thread::sleep_until(due);
     for (unsigned kernel = 0; kernel < options.burst; ++kernel) pipeline.LaunchNext();
     pipeline.Drain();
-    times.latencies_ms.push_back(Seconds(Clock::now() - due).count() * 1e3);
+    times.latencies_us.push_back(Seconds(Clock::now() - due).count() * 1e6);
   }
   times.seconds = MonotonicSeconds() - times.began_s;
   return times;
 }
 
-double Quantile(std::vector<double> values, double part) {
-  if (values.empty()) return 0;
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(part * static_cast<double>(values.size() - 1) + 0.5);
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
-
 void Report(const Pipeline& pipeline, const Times& times, unsigned iterations, const Options& options) {
   const double seconds = times.seconds;
+  const LatencySummary latency = Summarize(times.latencies_us);
   const char* checks = pipeline.wrong() == 0 ? "ok" : "WRONG";
   std::printf("kernels=%llu seconds=%.3f checks=%s wrong=%llu iterations=%u\n",
               static_cast<unsigned long long>(pipeline.launched()), seconds, checks,
               static_cast<unsigned long long>(pipeline.wrong()), iterations);
   if (options.period_ms != 0) {
-    std::printf("requests=%zu p50_ms=%.3f p99_ms=%.3f\n", times.latencies_ms.size(), Quantile(times.latencies_ms, 0.5),
-                Quantile(times.latencies_ms, 0.99));
+    std::printf("requests=%zu p50_ms=%.3f p99_ms=%.3f\n", times.latencies_us.size(), latency.p50_us / 1e3,
+                latency.p99_us / 1e3);
   }
   WriteJsonLine({{"kernels", pipeline.launched()},
                  {"seconds", seconds},
@@ -224,9 +219,9 @@ void Report(const Pipeline& pipeline, const Times& times, unsigned iterations, c
                  {"kernels_per_second", static_cast<double>(pipeline.launched()) / seconds},
                  {"began_s", times.began_s},
                  {"each_half_second", times.each_half_second},
-                 {"requests", times.latencies_ms.size()},
-                 {"p50_ms", Quantile(times.latencies_ms, 0.5)},
-                 {"p99_ms", Quantile(times.latencies_ms, 0.99)},
+                 {"requests", times.latencies_us.size()},
+                 {"p50_ms", latency.p50_us / 1e3},
+                 {"p99_ms", latency.p99_us / 1e3},
                  {"stopped_by_signal", stop_requested != 0}},
                 options.json);
 }

@@ -14,9 +14,9 @@
 #include "examples/common/fail.h"
 #include "examples/common/gpu.h"
 #include "examples/common/json_output.h"
+#include "examples/common/latency.h"
 #include "examples/digits/classifier.h"
 #include "examples/digits/dataset.h"
-#include "examples/digits/latency.h"
 #include "examples/digits/weights.h"
 
 extern "C" const unsigned long long digits_kernels[];

@@ -1,10 +1,10 @@
 // Latencies of requests and what a summary says of them.
-#ifndef EXAMPLES_DIGITS_LATENCY_H_
-#define EXAMPLES_DIGITS_LATENCY_H_
+#ifndef EXAMPLES_COMMON_LATENCY_H_
+#define EXAMPLES_COMMON_LATENCY_H_
 
 #include <vector>
 
-namespace examples::digits {
+namespace examples {
 
 struct LatencySummary {
   double mean_us = 0;
@@ -15,6 +15,6 @@ struct LatencySummary {
 // Percentiles by nearest rank: each is a latency that was seen. All 0 if there are none.
 LatencySummary Summarize(std::vector<double> latencies_us);
 
-}  // namespace examples::digits
+}  // namespace examples
 
-#endif  // EXAMPLES_DIGITS_LATENCY_H_
+#endif  // EXAMPLES_COMMON_LATENCY_H_

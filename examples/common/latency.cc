@@ -1,10 +1,10 @@
-#include "examples/digits/latency.h"
+#include "examples/common/latency.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-namespace examples::digits {
+namespace examples {
 namespace {
 
 double NearestRank(const std::vector<double>& sorted, double share) {
@@ -21,4 +21,4 @@ LatencySummary Summarize(std::vector<double> latencies_us) {
   return {sum / static_cast<double>(latencies_us.size()), NearestRank(latencies_us, 0.5), NearestRank(latencies_us, 0.99)};
 }
 
-}  // namespace examples::digits
+}  // namespace examples
