@@ -7,6 +7,7 @@
 #include "scheduler_daemon/executor/launch.h"
 #include "scheduler_daemon/executor/shapes.h"
 #include "scheduler_daemon/executor/transfers.h"
+#include "scheduler_daemon/knowledge/estimate_table.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -270,8 +271,7 @@ void ClientSession::On(const ipc::CopyArray& message) {
   CUDA_MEMCPY3D copy;
   const TransferVerdict verdict = ReadArrayCopy(message, objects_, channel_.staging(), copy);
   if (verdict == TransferVerdict::kFormless) return Break("a copy of an array has no form");
-  const std::uint64_t size_bytes = message.width_bytes * message.height_rows * message.depth_slices;
-  const Work work{.shape = ShapeOfTransfer(message.kKind, size_bytes)};
+  const Work work{.shape = ShapeOfTransfer(message.kKind, SizeOf(message))};
   Enqueue(message.stream, message.sequence, work, verdict == TransferVerdict::kGood,
           [this, copy](CUstream stream) { return driver_.cuMemcpy3DAsync(&copy, stream); });
 }

@@ -134,7 +134,8 @@ void ClientSession::On(const ipc::WriteValue& message) {
   const bool has_form = WordCondition{message.address, 0, message.size_bytes, 0}.HasForm();
   if (!has_form) return Break("a write of a value has no form");
   const bool valid = objects_.Owns(message.address, message.size_bytes, RangeUse::kWrite);
-  Enqueue(message.stream, message.sequence, Work{.shape = ShapeOfTransfer(message.kKind, 0)}, valid, [this, message](CUstream stream) {
+  const Work work{.shape = ShapeOfTransfer(message.kKind, 0)};
+  Enqueue(message.stream, message.sequence, work, valid, [this, message](CUstream stream) {
     if (message.size_bytes == 8) {
       return driver_.cuStreamWriteValue64(stream, message.address, message.value, CU_STREAM_WRITE_VALUE_DEFAULT);
     }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "scheduler_daemon/executor/word_condition.h"
-#include "scheduler_daemon/policies/command_feed.h"
+#include "scheduler_daemon/policies/work.h"
 
 namespace paella::scheduler_daemon {
 

@@ -11,7 +11,7 @@
 
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/graph_nodes.h"
-#include "scheduler_daemon/policies/command_feed.h"
+#include "scheduler_daemon/policies/work.h"
 
 namespace paella::scheduler_daemon {
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,25 +12,12 @@
 #include <utility>
 
 #include "ipc/shared_memory.h"
+#include "scheduler_daemon/files.h"
 
 namespace paella::scheduler_daemon {
 namespace {
 
 constexpr std::size_t kMostBytes = 32 << 20;  // two full tables are 8 MiB
-
-bool ReadAll(int fd, std::string& text) {
-  text.resize(kMostBytes);
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t part = read(fd, text.data() + size, text.size() - size);
-    if (part < 0 && errno == EINTR) continue;
-    if (part < 0) return false;
-    if (part == 0) break;
-    size += static_cast<std::size_t>(part);
-  }
-  text.resize(size);
-  return true;
-}
 
 bool WriteAll(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -59,13 +45,11 @@ bool Replace(const std::string& path, std::string_view text) {
 
 Knowledge LoadKnowledge(const std::string& path) {
   Knowledge knowledge;
-  if (path.empty()) return knowledge;
-  const ipc::Fd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));  // a FIFO would be waited for
-  if (!file.valid() && errno == ENOENT) return knowledge;
-  std::string text;
-  if (!file.valid() || !ReadAll(file.get(), text)) {
-    spdlog::warn("executor: cannot read {}: {}", path, std::strerror(errno));
-  } else if (!knowledge.Load(text)) {
+  if (path.empty() || (access(path.c_str(), F_OK) != 0 && errno == ENOENT)) return knowledge;
+  std::string text, error;
+  if (!ReadFile(path, kMostBytes, text, error)) {
+    spdlog::warn("executor: cannot read {}", error);
+  } else if (!knowledge.Load(text)) {  // one that is longer has lost its end
     spdlog::warn("executor: {} is not what this release keeps of kernels and jobs; they are learned anew", path);
   }
   return knowledge;

@@ -3,6 +3,7 @@
 #include <gcrypt.h>
 
 #include <algorithm>
+#include <cstring>
 #include <future>
 
 #include "scheduler_daemon/executor/image_variables.h"
@@ -24,6 +25,13 @@ std::string KeyOf(const std::vector<std::byte>& image, const JitNumbers& options
     key += std::to_string(option) + '=' + std::to_string(value) + ';';
   }
   return key;
+}
+
+// Of a key's image alone.
+std::uint64_t HashOf(const std::string& key) {
+  std::uint64_t hash = 0;
+  std::memcpy(&hash, key.data(), sizeof hash);
+  return hash;
 }
 
 }  // namespace
@@ -118,7 +126,7 @@ ModuleCache::Loaded ModuleCache::Load(const std::vector<std::byte>& image, const
   if (!entry->has_variables) {
     if (auto loaded = Share(*entry, image)) return *std::move(loaded);
   }
-  return LoadByDriver(image, options);
+  return LoadByDriver(image, options, HashOf(key));
 }
 
 std::shared_ptr<ModuleCache::Entry> ModuleCache::Enter(const std::string& key, bool& is_first) {
@@ -131,7 +139,7 @@ std::shared_ptr<ModuleCache::Entry> ModuleCache::Enter(const std::string& key, b
 
 ModuleCache::Loaded ModuleCache::LoadFirst(const std::string& key, Entry& entry, const std::vector<std::byte>& image,
                                            const JitNumbers& options) {
-  Loaded loaded = LoadByDriver(image, options);
+  Loaded loaded = LoadByDriver(image, options, HashOf(key));
   {
     const std::lock_guard lock(mutex_);
     entry.is_loading = false;
@@ -149,7 +157,8 @@ ModuleCache::Loaded ModuleCache::LoadFirst(const std::string& key, Entry& entry,
   return loaded;
 }
 
-ModuleCache::Loaded ModuleCache::LoadByDriver(const std::vector<std::byte>& image, const JitNumbers& options) {
+ModuleCache::Loaded ModuleCache::LoadByDriver(const std::vector<std::byte>& image, const JitNumbers& options,
+                                              std::uint64_t image_hash) {
   // Beside the driver's own work, which takes as long where the image is large.
   constexpr std::size_t kWorthAThread = 1 << 20;
   const auto policy = image.size() < kWorthAThread ? std::launch::deferred : std::launch::async;
@@ -161,7 +170,7 @@ ModuleCache::Loaded ModuleCache::LoadByDriver(const std::vector<std::byte>& imag
   loaded.error_log = jit.error_log();
   loaded.info_log = jit.info_log();
   if (loaded.result != CUDA_SUCCESS) return loaded;
-  loaded.module = {new Module(driver_, gpu_, handle, text.get(), HashOfBytes(image)), [this](Module* module) { Release(module); }};
+  loaded.module = {new Module(driver_, gpu_, handle, text.get(), image_hash), [this](Module* module) { Release(module); }};
   ++loaded_;
   return loaded;
 }
@@ -195,7 +204,7 @@ ModuleCache::Loaded ModuleCache::OwnCopy(const std::shared_ptr<Module>& module) 
     }
     image = module->image_;
   }
-  return LoadByDriver(*image, module->options_);
+  return LoadByDriver(*image, module->options_, module->image_hash_);
 }
 
 void ModuleCache::Release(Module* module) {

@@ -131,7 +131,7 @@ class ModuleCache {
   std::shared_ptr<Entry> Enter(const std::string& key, bool& is_first);
   Loaded LoadFirst(const std::string& key, Entry& entry, const std::vector<std::byte>& image,
                    const JitNumbers& options);
-  Loaded LoadByDriver(const std::vector<std::byte>& image, const JitNumbers& options);
+  Loaded LoadByDriver(const std::vector<std::byte>& image, const JitNumbers& options, std::uint64_t image_hash);
   // Nothing: the module is gone or not to be shared.
   std::optional<Loaded> Share(Entry& entry, const std::vector<std::byte>& image);
   void Release(Module* module);

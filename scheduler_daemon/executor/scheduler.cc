@@ -148,8 +148,8 @@ bool Scheduler::DispatchAllSoftware(std::uint64_t now_ns) {
 
 bool Scheduler::DispatchSoftware(Client& client, std::uint64_t now_ns) {
   bool any = false;
-  const std::vector<std::uint32_t> active = client.session->streams().active();  // what is done leaves the list
-  for (const std::uint32_t stream : active) {
+  visited_ = client.session->streams().active();  // a copy: what is done leaves the list
+  for (const std::uint32_t stream : visited_) {
     while (failure_ == CUDA_SUCCESS && DispatchSoftwareHead(client, stream, now_ns)) any = true;
   }
   return any;

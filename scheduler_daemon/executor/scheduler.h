@@ -146,6 +146,7 @@ class Scheduler {
   PrintingTurn printing_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<Client*> clients_of_feed_;  // by CommandFeed's number
+  std::vector<std::uint32_t> visited_;  // by DispatchSoftware; kept, so that a dispatch allocates nothing for it
   std::uint64_t arrivals_ = 0;
   std::uint64_t in_flight_ = 0;
   bool holding_ = false;

@@ -43,9 +43,7 @@ struct WorkOfNode {
 
 }  // namespace
 
-std::uint64_t HashOfBytes(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
-
-std::uint64_t HashOfText(std::string_view text) { return HashOfBytes(std::as_bytes(std::span(text))); }
+std::uint64_t HashOfText(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
 Work WorkOfLaunch(const ipc::LaunchKernel& launch, const Module::Kernel& kernel) {
   const KernelShape shape{.function = kernel.identity,

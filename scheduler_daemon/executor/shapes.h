@@ -10,18 +10,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <vector>
 
 #include "messages.h"
 #include "scheduler_daemon/executor/graph_nodes.h"
 #include "scheduler_daemon/executor/modules.h"
-#include "scheduler_daemon/policies/command_feed.h"
+#include "scheduler_daemon/policies/work.h"
 
 namespace paella::scheduler_daemon {
 
-std::uint64_t HashOfBytes(std::span<const std::byte> bytes);
 std::uint64_t HashOfText(std::string_view text);
 
 Work WorkOfLaunch(const ipc::LaunchKernel& launch, const Module::Kernel& kernel);
@@ -31,7 +29,8 @@ std::uint64_t ShapeOfTransfer(ipc::MessageKind kind, std::uint64_t size_bytes);
 Work WorkOfGraph(const std::vector<GraphNode>& nodes, const ClientObjects& objects);
 
 inline std::uint64_t SizeOf(const ipc::Copy& copy) { return copy.size_bytes; }
-inline std::uint64_t SizeOf(const ipc::CopyStrided& copy) {
+template <typename Box>  // CopyStrided, CopyArray
+std::uint64_t SizeOf(const Box& copy) {
   return copy.width_bytes * copy.height_rows * copy.depth_slices;
 }
 inline std::uint64_t SizeOf(const ipc::Memset& memset) {

@@ -39,7 +39,6 @@ std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns) 
     const Tenant& tenant = session.tenant();
     clients.push_back({{"client", session.identity().client},
                        {"tenant", tenant.name},
-                       {"class", session.identity().class_name},
                        {"launches", session.launches.load()},
                        {"waiting", waiting},
                        {"in_flight_tenant", tenant.in_flight},

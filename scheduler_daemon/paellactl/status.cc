@@ -150,8 +150,8 @@ std::string Section(const json& document, const char* key, Describe describe) {
 
 std::string DescribeStatus(const json& document) {
   return DescribeDaemon(Part(document, "daemon")) + DescribeDevice(Part(document, "device")) +
-         DescribeScheduling(Text(document, "policy"), Part(document, "scheduling")) + Section(document, "tenants", DescribeTenants) +
-         Section(document, "clients", DescribeClients) + Section(document, "unsupported", DescribeUnsupported);
+         DescribeScheduling(Text(document, "policy"), Part(document, "scheduling")) +
+         Section(document, "tenants", DescribeTenants) + Section(document, "clients", DescribeClients) + Section(document, "unsupported", DescribeUnsupported);
 }
 
 Answer Status(const std::vector<std::string>& paths, bool as_json, std::chrono::milliseconds timeout) {

@@ -107,20 +107,14 @@ void ClientRegistry::Admit(const ipc::Hello& hello, ipc::ControlSocket socket) {
     if (!executor_.Send(detach)) return plan_.Leave(number);
   } else {
     spdlog::info("client {}: tenant {}, class {}, {} (process {})", number, client.tenant,
-                 ClassName(InfoFor(client).tenant_class), client.program, client.owner.pid);
+                 ClassName(TenantOf(client.tenant, client.claim).tenant_class), client.program, client.owner.pid);
   }
   clients_.emplace(number, std::move(client));
 }
 
-TenantInfo ClientRegistry::InfoFor(const ConnectedClient& newcomer) const {
-  const auto first = std::ranges::find(clients_, newcomer.tenant, [](const auto& entry) { return entry.second.tenant; });
-  return rules_.Resolve(newcomer.tenant, first == clients_.end() ? newcomer.claim : first->second.claim);
-}
-
-TenantInfo ClientRegistry::TenantOf(const std::string& tenant) const {
-  ConnectedClient nobody;
-  nobody.tenant = tenant;
-  return InfoFor(nobody);
+TenantInfo ClientRegistry::TenantOf(const std::string& tenant, TenantClass claim) const {
+  const auto first = std::ranges::find(clients_, tenant, [](const auto& entry) { return entry.second.tenant; });
+  return rules_.Resolve(tenant, first == clients_.end() ? claim : first->second.claim);
 }
 
 bool ClientRegistry::SetTenant(const std::string& pattern, std::span<const std::string> assignments,
@@ -145,7 +139,7 @@ std::string ClientRegistry::Attach(ConnectedClient& client, const AddressPlan::P
   ipc::ClientAttach attach;
   attach.client = client.number;
   attach.tenant = client.tenant;
-  DescribeTenant(InfoFor(client), attach);
+  DescribeTenant(TenantOf(client.tenant, client.claim), attach);
   attach.channel_bytes = ipc::kChannelBytes;
   attach.window_base = place.window_base;
   attach.window_bytes = settings_.window_bytes;

@@ -69,8 +69,9 @@ class ClientRegistry {
   // What tenants of that name or pattern are to the policy from now on. False: nothing is changed, for that reason.
   [[nodiscard]] bool SetTenant(const std::string& pattern, std::span<const std::string> assignments,
                                std::string& error);
-  // What the tenant is to the policy: its rule, and the claim of the client that has been there for longest.
-  TenantInfo TenantOf(const std::string& tenant) const;
+  // What the tenant is to the policy: its rule, and the claim of the client that has been there for longest; `claim` if
+  // none is there.
+  TenantInfo TenantOf(const std::string& tenant, TenantClass claim = TenantClass::kNormal) const;
 
   const std::map<std::uint64_t, ConnectedClient>& clients() const { return clients_; }
   const std::map<std::string, Unsupported>& unsupported_calls() const { return unsupported_; }
@@ -80,8 +81,6 @@ class ClientRegistry {
   std::string Objection(const ipc::Hello& hello, const std::optional<ipc::Credentials>& owner) const;
   // Tells the executor what the tenant is to the policy, if it still has clients there.
   void TellOf(const std::string& tenant);
-  // The same for one that is not among the clients yet.
-  TenantInfo InfoFor(const ConnectedClient& newcomer) const;
   // "" or why the client cannot be served.
   std::string Attach(ConnectedClient& client, const AddressPlan::Place& place);
   void Drop(ConnectedClient& client);

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <sstream>
 #include <utility>
 
 #include "scheduler_daemon/paellad/status_document.h"
@@ -239,13 +238,9 @@ void Daemon::AnswerPolicy(ipc::ControlSocket& socket, const std::string& text) {
 }
 
 void Daemon::AnswerTenant(ipc::ControlSocket& socket, const std::string& text) {
-  std::istringstream stream(text);
-  std::string tenant;
-  stream >> tenant;
-  std::vector<std::string> assignments;
-  for (std::string word; stream >> word;) assignments.push_back(word);
+  const NamedAssignments tenant(text);
   std::string error;
-  if (!clients_.SetTenant(tenant, assignments, error)) return Reply(socket, true, error);
+  if (!clients_.SetTenant(tenant.name, tenant.assignments, error)) return Reply(socket, true, error);
   spdlog::info("tenant {}", text);
   Reply(socket, false, text);
 }

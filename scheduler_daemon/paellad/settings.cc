@@ -1,6 +1,5 @@
 #include "scheduler_daemon/paellad/settings.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,8 +16,8 @@
 #include <string_view>
 #include <toml++/toml.h>
 
-#include "ipc/shared_memory.h"
 #include "ipc/socket_path.h"
+#include "scheduler_daemon/files.h"
 #include "scheduler_daemon/policies/catalogue.h"
 
 namespace paella::scheduler_daemon {
@@ -178,31 +177,6 @@ void ReadEntry(TomlReader& reader, const toml::key& name, const toml::node& node
   reader.Complain(name.source().begin.line, "unknown key '" + std::string(key) + "'");
 }
 
-bool ReadFile(const std::string& path, std::string& text, std::string& error) {
-  const auto fail = [&](const std::string& why) {
-    error = path + ": " + why;
-    return false;
-  };
-  const ipc::Fd file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));  // a FIFO would be waited for
-  struct stat status;
-  if (!file.valid() || fstat(file.get(), &status) != 0) return fail(std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) return fail(std::strerror(EISDIR));
-  if (!S_ISREG(status.st_mode)) return fail("this is no regular file");
-  // Its size is not believed: files of /proc have none.
-  text.resize(kMostFileBytes + 1);
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t part = read(file.get(), text.data() + size, text.size() - size);
-    if (part < 0 && errno == EINTR) continue;
-    if (part < 0) return fail(std::strerror(errno));
-    if (part == 0) break;
-    size += static_cast<std::size_t>(part);
-  }
-  if (size > kMostFileBytes) return fail("settings are not longer than 1 MiB");
-  text.resize(size);
-  return true;
-}
-
 // What the command line says of configuration files: at most one of them.
 struct ConfigOptions {
   std::string path;           // must be there
@@ -217,7 +191,10 @@ bool ReadConfig(const ConfigOptions& config, Settings& settings, std::string& er
   const bool is_missing = access(path.c_str(), F_OK) != 0 && errno == ENOENT;
   if (path.empty() || (config.path.empty() && is_missing)) return true;
   std::string text;
-  return ReadFile(path, text, error) && ReadToml(text, path, settings, error);
+  if (!ReadFile(path, kMostFileBytes, text, error)) return false;
+  if (text.size() <= kMostFileBytes) return ReadToml(text, path, settings, error);
+  error = path + ": settings are not longer than 1 MiB";
+  return false;
 }
 
 void AddOptions(CLI::App& app, Settings& settings, ConfigOptions& config) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <sstream>
 
 #include "scheduler_daemon/policies/edf.h"
 #include "scheduler_daemon/policies/fifo.h"
@@ -90,12 +89,8 @@ std::unique_ptr<PolicyOperations> MakePolicyOperations(std::string_view name, st
 }
 
 std::unique_ptr<PolicyOperations> MakePolicyOfText(std::string_view text, std::string& error) {
-  std::istringstream stream{std::string(text)};
-  std::string name;
-  stream >> name;
-  std::vector<std::string> assignments;
-  for (std::string word; stream >> word;) assignments.push_back(word);
-  return MakePolicyOperations(name, assignments, error);
+  const NamedAssignments policy(text);
+  return MakePolicyOperations(policy.name, policy.assignments, error);
 }
 
 }  // namespace paella::scheduler_daemon

@@ -27,7 +27,7 @@ CommandFeed::ClientId CommandFeed::AddClient(std::uint64_t number, TenantId tena
     client = free_clients_.back();
     free_clients_.pop_back();
   }
-  clients_[client] = {.number = number, .tenant = tenant, .tenant_hash = tenant_hash, .exists = true};
+  clients_[client] = {.number = number, .tenant = tenant, .tenant_hash = tenant_hash};
   if (tenant >= tenants_.size()) tenants_.resize(std::size_t{tenant} + 1);
   connected_tenants_ += tenants_[tenant].clients++ == 0 ? 1 : 0;
   host_.SetTenant(tenant, info, now_ns);

@@ -29,19 +29,9 @@
 #include "scheduler_daemon/policies/engine_use.h"
 #include "scheduler_daemon/policies/in_flight_limits.h"
 #include "scheduler_daemon/policies/policy_host.h"
+#include "scheduler_daemon/policies/work.h"
 
 namespace paella::scheduler_daemon {
-
-// What of the GPU a command keeps busy. What is in flight is bounded of kernels together, and of copies stream by stream.
-enum class Engine : std::uint8_t { kCompute, kCopyToDevice, kCopyFromDevice };
-inline constexpr std::size_t kEngines = 3;
-
-struct Work {
-  std::uint64_t shape = 0;  // a hash, the same after a restart: what durations are learned by
-  std::uint32_t units = 1;  // for how many commands of unknown length it counts before it was measured: a graph's nodes
-  Engine engine = Engine::kCompute;
-  double share = 1;         // of the engine that it fills while it runs, at most 1
-};
 
 // What a job was made of, for those who record it (simulator/trace_writer.h).
 struct RecordedCommand {
@@ -137,7 +127,6 @@ class CommandFeed {
     JobBoundaries boundaries{};
     std::optional<JobId> job{};  // the present one
     std::vector<Stream> streams{};
-    bool exists = false;
   };
   struct Job {
     JobPath path{};

@@ -41,7 +41,6 @@ class IndexedHeap {
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
   std::uint32_t top() const { return entries_.front().member; }
-  const Rank& top_rank() const { return entries_.front().rank; }
 
   // Adds the member, or gives it another rank.
   void Set(HeapPositions& positions, std::uint32_t member, Rank rank) {

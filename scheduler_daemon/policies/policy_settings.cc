@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <set>
+#include <sstream>
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -85,6 +86,12 @@ bool SettingValues::Assign(std::span<const std::string> assignments, std::string
 
 double SettingValues::Get(std::string_view key) const {
   return values_.at(std::ranges::find(table_, key, &SettingDescription::key) - table_.begin());
+}
+
+NamedAssignments::NamedAssignments(std::string_view text) {
+  std::istringstream words{std::string(text)};
+  words >> name;
+  for (std::string word; words >> word;) assignments.push_back(word);
 }
 
 std::string_view ClassName(TenantClass tenant_class) { return kClassNames.at(static_cast<std::size_t>(tenant_class)); }

@@ -43,6 +43,14 @@ class SettingValues {
   std::vector<double> values_;
 };
 
+// "NAME key=value ...", the one line in which a policy or a tenant is described. The name is empty if nothing is said.
+struct NamedAssignments {
+  explicit NamedAssignments(std::string_view text);
+
+  std::string name;
+  std::vector<std::string> assignments;
+};
+
 // What can be said of a tenant: class, weight, deadline_ms.
 struct TenantSettings {
   std::optional<TenantClass> tenant_class{};  // none: what its programs say

@@ -69,7 +69,9 @@ class TraceReader {
     if (!tenants_.emplace(name, static_cast<TenantId>(workload_.tenants.size())).second) {
       throw std::runtime_error("this tenant was named before");
     }
-    workload_.tenants.push_back({name, {settings.tenant_class.value_or(TenantClass::kNormal), settings.weight, settings.deadline_ns, 0}});
+    workload_.tenants.push_back({name, {.tenant_class = settings.tenant_class.value_or(TenantClass::kNormal),
+                                        .weight = settings.weight,
+                                        .deadline_ns = settings.deadline_ns}});
   }
 
   void AddModel(const Json& line) {

@@ -17,6 +17,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -189,7 +190,7 @@ class Bench:
         expect(neighbour.returncode is None, "the neighbour ended: " + neighbour.describe())
         latency = start(commands["latency"], latency_settings)
         expect(latency.wait(seconds * 10 + 60), "out of time: " + latency.describe())
-        neighbour.send(15)
+        neighbour.send(signal.SIGTERM)
         expect(neighbour.wait(60), "the neighbour does not end: " + neighbour.describe())
         return _point(_figures(latency), _figures(neighbour))
 

@@ -167,14 +167,19 @@ TEST(ShippedConfigTest, ShowsEveryKeyWithItsDefault) {
   (void)drain_seconds, (void)state_directory, (void)tenants;
 }
 
-class CommandLineTest : public testing::Test {
+class InAFolder : public testing::Test {
  protected:
-  CommandLineTest() {
+  InAFolder() {
     char pattern[] = "/tmp/paella_test_XXXXXX";
     folder_ = mkdtemp(pattern);
   }
-  ~CommandLineTest() override { std::filesystem::remove_all(folder_); }
+  ~InAFolder() override { std::filesystem::remove_all(folder_); }
 
+  std::string folder_;
+};
+
+class CommandLineTest : public InAFolder {
+ protected:
   std::string File(const std::string& text) {
     const std::string path = folder_ + "/paellad.toml";
     std::ofstream(path) << text;
@@ -200,7 +205,7 @@ class CommandLineTest : public testing::Test {
     EXPECT_NE(said_.find(because), said_.npos) << said_;
   }
 
-  std::string folder_, said_;
+  std::string said_;
   Settings settings_;
 };
 
@@ -339,21 +344,15 @@ TEST_F(SocketChoiceTest, AFolderThatCannotBeUsedIsNamed) {
   EXPECT_EQ(error_, "/dev/null: Permission denied");
 }
 
-class StateDirectoryTest : public testing::Test {
+class StateDirectoryTest : public InAFolder {
  protected:
-  StateDirectoryTest() {
-    char pattern[] = "/tmp/paella-state-XXXXXX";
-    folder_ = mkdtemp(pattern);
-  }
-  ~StateDirectoryTest() override { std::filesystem::remove_all(folder_); }
-
   bool Prepare(const std::string& directory) {
     Settings settings;
     settings.state_directory = directory;
     return PrepareStateDirectory(settings, error_);
   }
 
-  std::string folder_, error_;
+  std::string error_;
 };
 
 TEST_F(StateDirectoryTest, IsMadeOrUsedAsItIs) {
