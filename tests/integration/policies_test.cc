@@ -74,8 +74,8 @@ TEST_P(Order, IsThePolicys) {
 }
 
 constexpr Case kCases[] = {
-    {"fifo", "fifo", "", "", false},
-    {"job_fifo", "job-fifo", "", "", false},
+    {"fifo", "fifo starvation_ms=0", "", "", false},
+    {"job_fifo", "job-fifo starvation_ms=0", "", "", false},
     {"round_robin", "round-robin", "", "", true},
     {"sjf", "sjf", "", "", true},
     {"srpt", "srpt", "", "", true},
