@@ -52,8 +52,7 @@ CUresult paella_cuTexObjectGetTextureDesc(CUDA_TEXTURE_DESC* pTexDesc, CUtexObje
 CUresult paella_cuTexObjectGetResourceViewDesc(CUDA_RESOURCE_VIEW_DESC* pResViewDesc, CUtexObject texObject) {
   TextureDescription description;
   if (const CUresult result = FindTexture(pResViewDesc, texObject, description); result != CUDA_SUCCESS) return result;
-  if (!description.view) return CUDA_ERROR_INVALID_VALUE;
-  *pResViewDesc = *description.view;
+  *pResViewDesc = description.view.value_or(CUDA_RESOURCE_VIEW_DESC{});
   return CUDA_SUCCESS;
 }
 
