@@ -12,8 +12,11 @@ ARRAY_SCENARIOS = ("copies", "textures", "surfaces", "out_of_memory")
 PROMISED_ARRAY_SCENARIOS = ("zeroed", "destroyed_behind_work", "reset")
 BAD_CALLS_TIMEOUT_S = 200
 COMPARE_BAD_CALLS = os.path.join(TESTS, "bad_calls", "compare_bad_calls.py")
-GRAPH_SCENARIOS = ("capture_fork_join", "graph_api", "host_nodes", "one_after_the_other", "update_behind_launches",
+GRAPH_SCENARIOS = ("capture_fork_join", "graph_api", "one_after_the_other", "update_behind_launches",
                    "graph_memory", "large_graph")
+# Of integration_graphs: copies of pageable memory in the graph's order. The driver (580) was seen to read it before the
+# host function that fills it, on one machine each time and on another one never.
+PROMISED_GRAPH_SCENARIOS = ("host_nodes",)
 DEVIATIONS = os.path.join(TESTS, "bad_calls", "deviations.txt")  # rows where Paella means to differ
 
 
@@ -119,12 +122,12 @@ def virtual_memory(machine, report):
 
 def graphs(machine, report):
     machine.start_paellad()
-    for scenario in GRAPH_SCENARIOS:
+    for scenario in GRAPH_SCENARIOS + PROMISED_GRAPH_SCENARIOS:
         with report.check(f"{scenario}: through Paella"):
             finished = machine.paella([machine.program("integration_graphs"), scenario])
             expect(finished.returncode == 0, finished.describe())
-        if machine.is_simulated:
-            continue  # its driver does not capture
+        if machine.is_simulated or scenario in PROMISED_GRAPH_SCENARIOS:
+            continue  # the simulated driver does not capture
         with report.check(f"{scenario}: natively"):
             finished = machine.native([machine.program("integration_graphs"), scenario])
             expect(finished.returncode == 0, finished.describe())

@@ -440,9 +440,10 @@ int OutOfMemory() {
   for (int round = 0; round < 2; ++round) {
     { const DeviceBuffer large(FreeBytes() / 4 * 3); }
     const std::size_t fitting = FreeBytes() / bytes;
+    const std::size_t too_many = 2 * fitting + 8;  // what is free is not exact
     std::vector<CUarray> arrays;
     CUresult result = CUDA_SUCCESS;
-    while (result == CUDA_SUCCESS && arrays.size() <= fitting + 1) {
+    while (result == CUDA_SUCCESS && arrays.size() < too_many) {
       CUarray array = nullptr;
       result = cuArray3DCreate(&array, &shape);
       if (result == CUDA_SUCCESS) arrays.push_back(array);

@@ -94,7 +94,6 @@ void OfAttributes(const Stream& stream) {
   value.priority = -1000;
   Tell("priority -1000", set(CU_LAUNCH_ATTRIBUTE_PRIORITY));
   Tell("an attribute of launches", set(CU_LAUNCH_ATTRIBUTE_COOPERATIVE));
-  Tell("an attribute from nowhere", cuStreamSetAttribute(stream, CU_LAUNCH_ATTRIBUTE_PRIORITY, nullptr));
   Tell("ask for an attribute of launches", cuStreamGetAttribute(stream, CU_LAUNCH_ATTRIBUTE_COOPERATIVE, &value));
   value.accessPolicyWindow = {nullptr, 0, 0.5f, CU_ACCESS_PROPERTY_PERSISTING, CU_ACCESS_PROPERTY_PERSISTING};
   Tell("a window whose misses persist", set(CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW));
