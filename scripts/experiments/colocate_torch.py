@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Two ordinary processes of PyTorch: one that serves a model and wants to be quick, beside one that
+keeps the GPU busy; natively time-sliced, under MPS, under MPS with priorities, and through Paella
+under its policies.
+
+    scripts/experiments/colocate_torch.py --build build/gpu --json pair.json --table pair.md
+
+The first serves ResNet-50 (served_model.py), Poisson arrivals fixed beforehand; a latency counts from
+the intended arrival. The other one runs a transformer's encoder (busy_transformer.py) from before the
+first arrival to after the last answer. Answers of both are compared with native ones. The neighbour's
+rate is set against what the first leaves of the GPU, R * (1 - lambda * S): R is its rate alone,
+lambda the requests served per second, S the median GPU time of a request alone. Arrangements come in
+another order each round. Points are kept as they are made: a run with the same --json goes on where
+the last one stopped. Exit status: 0, or 1 if an arrangement could not be measured or what is there
+of --json is of other settings.
+"""
+import argparse
+import os
+import sys
+import tempfile
+
+import serving
+from arrangements import ALONE, arranged
+from experiment import Points, add_arguments, check, show, take_rounds
+
+from report import expect
+
+BUSY = os.path.join(serving.HERE, "busy_transformer.py")
+LATENCY, NEIGHBOUR = "latency", "neighbour"
+BEFORE_S = 1.5  # the neighbour works alone, before requests arrive
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, rounds=1, seconds=8)
+    serving.add_arguments(parser)
+    serving.add_latency_arguments(parser)
+    parser.add_argument("--busy", default=BUSY, metavar="FILE",
+                        help="the neighbour's Python program (default: busy_transformer.py)")
+    options = parser.parse_args()
+    check(options)
+    return options
+
+
+class Pair:
+    def __init__(self, options, points, folder):
+        self._options, self._points, self._folder = options, points, folder
+
+    def measure(self, name, number):
+        if self._points.has(arrangement=name, round=number):
+            return
+        expect(name == ALONE or self._points.reference, "there are no native answers to compare with")
+        with arranged(name, self._options, self._folder) as arrangement:
+            latency = serving.Server(arrangement, [self._options.server, self._options.model], LATENCY,
+                                     "latency")
+            neighbour = serving.Program(arrangement, [self._options.busy], NEIGHBOUR, "best-effort")
+            self._prepare(latency, neighbour)
+            measure = self._alone if name == ALONE else self._beside
+            self._points.add(measure(latency, neighbour, self._options.seed + number),
+                             arrangement=name, round=number)
+            serving.end([latency, neighbour])
+
+    def _prepare(self, *programs):
+        """The first answers ever are the native ones that others have to be."""
+        answers = serving.prepare(programs, self._points.reference.get("fingerprints"))
+        if not self._points.reference:
+            self._points.keep_reference({
+                "versions": answers[LATENCY]["versions"],
+                "fingerprints": {tenant: answer["fingerprint"] for tenant, answer in answers.items()}})
+
+    def _alone(self, latency, neighbour, seed):
+        gpu_ms = latency.ask("alone", timeout_s=serving.ALONE_TIMEOUT_S)["gpu_ms"]
+        figures = self._serve(latency, seed, serving.now() + serving.LEAD_S)
+        self._work(neighbour, serving.now() + BEFORE_S)
+        return figures | {"gpu_ms": gpu_ms, "neighbour_per_s": self._rate_of(neighbour)}
+
+    def _beside(self, latency, neighbour, seed):
+        start = serving.now() + BEFORE_S
+        self._work(neighbour, start)
+        figures = self._serve(latency, seed, start)
+        return figures | {"neighbour_per_s": self._rate_of(neighbour)}
+
+    def _serve(self, latency, seed, start):
+        seconds = self._options.seconds
+        latency.tell_to_serve(serving.poisson_arrivals(self._options.rate, seconds, seed), start,
+                              start + seconds + self._options.grace_s)
+        return serving.figures([latency.served()], seconds)
+
+    def _work(self, neighbour, start):
+        """From now on, until the last request is answered or given up; counted while they arrive."""
+        end = start + self._options.seconds
+        neighbour.tell("work", start, end, end + self._options.grace_s)
+
+    def _rate_of(self, neighbour):
+        answer = neighbour.answer(self._options.seconds + self._options.grace_s + BEFORE_S
+                                  + serving.ANSWER_TIMEOUT_S)
+        neighbour.expect_native(answer["fingerprint"], self._points.reference["fingerprints"][NEIGHBOUR])
+        return answer["done"] / self._options.seconds
+
+
+def what_is_left(points, name):
+    """R * (1 - lambda * S); for the neighbour alone, R."""
+    rate, gpu_ms = (points.median(key, arrangement=ALONE) for key in ("neighbour_per_s", "gpu_ms"))
+    served = 0 if name == ALONE else points.median("done_per_s", arrangement=name)
+    return rate * (1 - served * gpu_ms / 1e3)
+
+
+def table(points):
+    p99_alone = points.median("p99_ms", arrangement=ALONE)
+    gpu_ms = points.median("gpu_ms", arrangement=ALONE)
+    lines = [*points.heading(), f"GPU time of a request alone (S): {gpu_ms:.3f} ms", "",
+             "| arrangement | rounds | p50 ms | p99 ms | p99 / alone | given up | requests/s | neighbour/s | "
+             "R (1 - lambda S) | neighbour / that |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
+    for name in points.arrangements():
+        p50, p99, unserved, done, neighbour = (
+            points.median(key, arrangement=name)
+            for key in ("p50_ms", "p99_ms", "unserved", "done_per_s", "neighbour_per_s"))
+        sign = serving.at_least(unserved)
+        left = what_is_left(points, name)
+        lines.append(f"| {name} | {len(points.of(arrangement=name))} | {sign}{p50:.3f} | "
+                     f"{sign}{p99:.3f} | {sign}{p99 / p99_alone:.2f} | {unserved:.0f} | {done:.0f} | "
+                     f"{neighbour:.1f} | {left:.1f} | {neighbour / left:.3f} |")
+    return lines
+
+
+def draw(points, pyplot):
+    p99 = points.median("p99_ms", arrangement=ALONE)
+    for name in points.arrangements():
+        here = points.of(arrangement=name)
+        pyplot.scatter([point["neighbour_per_s"] / what_is_left(points, name) for point in here],
+                       [point["p99_ms"] / p99 for point in here], label=name)
+    pyplot.xlabel("neighbour's throughput / what is left of the GPU")
+    pyplot.ylabel("p99 / alone")
+    pyplot.yscale("log")
+
+
+def main() -> int:
+    options = parse_arguments()
+    points = Points(options, "colocate_torch.py",
+                    {key: getattr(options, key) for key in ("model", "rate", "seconds", "grace_s", "seed")})
+    with tempfile.TemporaryDirectory(prefix="colocate-") as folder:
+        failures = take_rounds(options, [ALONE, *options.arrangements],
+                               Pair(options, points, folder).measure)
+    if not points.has(arrangement=ALONE):
+        return 1
+    show(options, table(points), lambda pyplot: draw(points, pyplot))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
