@@ -88,6 +88,7 @@ CUresult ClientGraphs::Update(std::uint64_t number, Graph& graph, const std::vec
     return graph.build->Change(change.node, graph.nodes[change.node].work, change.work, objects_);
   });
   if (is_changed) {
+    ChangeSlices(graph, changes);
     Adopt(graph, changes);
     return CUDA_SUCCESS;
   }
@@ -96,6 +97,18 @@ CUresult ClientGraphs::Update(std::uint64_t number, Graph& graph, const std::vec
   const std::lock_guard lock(mutex_);
   RetireBuild(std::exchange(graph.build, nullptr));  // it may be changed in part
   return result;
+}
+
+// Those that cannot be changed in place go, and are made again when they are missed.
+void ClientGraphs::ChangeSlices(Graph& graph, const std::vector<NodeChange>& changes) {
+  const auto slices = graph.build->slices();
+  if (slices == nullptr) return;
+  const bool is_changed = std::ranges::all_of(changes, [&](const NodeChange& change) {
+    return slices->Change(change.node, graph.nodes[change.node].work, change.work, objects_);
+  });
+  if (is_changed) return;
+  const std::lock_guard lock(mutex_);
+  RetireSlices(graph.build->SetSlices(nullptr));
 }
 
 CUresult ClientGraphs::Rebuild(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes) {
@@ -156,7 +169,30 @@ void ClientGraphs::GiveRoom(std::size_t nodes) {
 }
 
 void ClientGraphs::RetireBuild(std::shared_ptr<GraphBuild> build) {
-  if (build != nullptr) retired_.push_back(std::move(build));
+  if (build == nullptr) return;
+  RetireSlices(build->slices());
+  retired_.push_back(std::move(build));
+}
+
+void ClientGraphs::RetireSlices(const std::shared_ptr<const GraphSlices>& slices) {
+  if (slices != nullptr) retired_.insert(retired_.end(), slices->pieces().begin(), slices->pieces().end());
+}
+
+void ClientGraphs::Slice(std::uint64_t number, const std::weak_ptr<GraphBuild>& build, SliceBegins begins) {
+  std::shared_ptr<Graph> graph;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = graphs_.find(number);
+    if (found == graphs_.end() || found->second->build == nullptr || found->second->build != build.lock()) return;
+    graph = found->second;
+  }
+  DestroyRetired();
+  if (!TakeRoom(graph->nodes.size())) return;
+  const auto slices = GraphSlices::Make(driver_, graph->nodes, objects_, std::move(begins));
+  if (slices == nullptr) return GiveRoom(graph->nodes.size());
+  const std::lock_guard lock(mutex_);
+  // Destroyed meanwhile, and its build retired: the slices as well, as they are nobody's.
+  RetireSlices(graphs_.contains(number) ? graph->build->SetSlices(slices) : slices);
 }
 
 // Attributes of a kernel were looked at when the graph was made; now it has only to be there.
@@ -178,7 +214,7 @@ bool ClientGraphs::NamesOnlyWhatIsThere(Graph& graph) const {
   return !graph.is_stale;
 }
 
-std::shared_ptr<const GraphBuild> ClientGraphs::Find(std::uint64_t number, CUresult& result) {
+std::shared_ptr<GraphBuild> ClientGraphs::Find(std::uint64_t number, CUresult& result) {
   const std::lock_guard lock(mutex_);
   const auto found = graphs_.find(number);
   if (found == graphs_.end() || found->second->is_changing) {
@@ -203,16 +239,20 @@ bool ClientGraphs::Retire(std::uint64_t number) {
 }
 
 void ClientGraphs::DestroyRetired() {
-  std::vector<std::shared_ptr<GraphBuild>> free;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto& build : retired_) {
-      if (build.use_count() != 1) continue;
-      node_count_ -= build->node_count();
-      free.push_back(std::move(build));
-    }
-    std::erase(retired_, nullptr);
+  // The pieces of a build's slices are free when the build is gone, and no sooner.
+  for (std::vector<std::shared_ptr<GraphBuild>> free; TakeFree(free); free.clear()) {
   }
+}
+
+bool ClientGraphs::TakeFree(std::vector<std::shared_ptr<GraphBuild>>& free) {
+  const std::lock_guard lock(mutex_);
+  for (auto& build : retired_) {
+    if (build.use_count() != 1) continue;
+    node_count_ -= build->node_count();
+    free.push_back(std::move(build));
+  }
+  std::erase(retired_, nullptr);
+  return !free.empty();
 }
 
 void ClientGraphs::Clear() {

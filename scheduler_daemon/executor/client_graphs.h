@@ -6,6 +6,8 @@
 // A launch does what the graph was when the launch was read. So an update changes a build in place only if no waiting
 // command holds it, and else makes another one; the old one ends when its last command has been given to the GPU.
 //
+// A graph may be asked for in slices (slice_plan.h): they belong to its build, change with it and go with it.
+//
 // Memory and kernels that a graph names may be gone at a launch. That is looked at again whenever the client has given
 // something up since the last look; so an ordinary launch costs one look-up.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_CLIENT_GRAPHS_H_
@@ -21,6 +23,7 @@
 #include "messages.h"
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/graph_build.h"
+#include "scheduler_daemon/executor/graph_slices.h"
 
 namespace paella::scheduler_daemon {
 
@@ -43,9 +46,11 @@ class ClientGraphs {
   CUresult Handle(const ipc::GraphInstantiate& call, ipc::GraphInstantiateReply& reply);
   CUresult Handle(const ipc::GraphUpdate& call, ipc::GraphUpdateReply& reply);
   void DestroyRetired();
+  // Cuts the graph, if the build is what it is now.
+  void Slice(std::uint64_t number, const std::weak_ptr<GraphBuild>& build, SliceBegins begins);
 
   // Dispatching thread. What a launch of the graph has to hold; null with the reason, if it may not be launched.
-  std::shared_ptr<const GraphBuild> Find(std::uint64_t number, CUresult& result);
+  std::shared_ptr<GraphBuild> Find(std::uint64_t number, CUresult& result);
   // The graph has no number any more; DestroyRetired gives it back. False: there is none such.
   bool Retire(std::uint64_t number);
 
@@ -67,13 +72,18 @@ class ClientGraphs {
   CUresult CheckChanges(const Graph& graph, const std::vector<NodeChange>& changes) const;
   CUresult Update(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes, bool launch_waits);
   CUresult Rebuild(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes);
+  void ChangeSlices(Graph& graph, const std::vector<NodeChange>& changes);
   void Adopt(Graph& graph, const std::vector<NodeChange>& changes);
   bool HasMostGraphs();
   // Counts a build that is about to be made. False: there are too many.
   bool TakeRoom(std::size_t nodes);
   bool WaitForRoom(std::size_t nodes);
   void GiveRoom(std::size_t nodes);
-  void RetireBuild(std::shared_ptr<GraphBuild> build);  // with mutex_
+  // Takes out of retired_ what nobody holds any more. False: there is none such.
+  bool TakeFree(std::vector<std::shared_ptr<GraphBuild>>& free);
+  // With mutex_. The slices' pieces, too.
+  void RetireBuild(std::shared_ptr<GraphBuild> build);
+  void RetireSlices(const std::shared_ptr<const GraphSlices>& slices);
 
   const Driver& driver_;
   ClientObjects& objects_;

@@ -312,8 +312,17 @@ void ClientSession::On(const ipc::LaunchGraph& message) {
   command.work = graph->work();
   command.prints = graph->prints();
   command.asserts = graph->asserts();
-  command.issue = [graph = std::move(graph)](CUstream stream) { return graph->Launch(stream); };
+  command.issue = [build = graph.get()](CUstream stream) { return build->Launch(stream); };
+  command.graph_number = message.graph;
+  command.graph = std::move(graph);
   EnqueueCommand(std::move(command));
+}
+
+// What waits for the worker holds no graph: an update of one that nobody holds is cheaper.
+void ClientSession::Slice(const Command& launch, SliceBegins begins) {
+  worker_.Post([this, number = launch.graph_number, build = std::weak_ptr(launch.graph), begins = std::move(begins)] {
+    objects_.graphs().Slice(number, build, begins);
+  });
 }
 
 void ClientSession::On(const ipc::GraphDestroy& message) {

@@ -61,8 +61,10 @@ class ClientSession {
   void AnswerEventWaiters();
   // Hands the stream's head to the client. False if the client does not take callbacks out fast enough: try again.
   bool PostCallback(std::uint32_t stream);
-  // Forgets all that was not given to the GPU: the client is gone or broken.
+  // Forgets all that was not given to the GPU: the client is gone or broken. No head was given to it in part.
   void DropWaiting();
+  // Has the graph of a launch cut into slices: some of its later launches will have them.
+  void Slice(const Command& launch, SliceBegins begins);
 
   const ipc::ClientAttach& identity() const { return identity_; }
   const ipc::Channel& channel() const { return channel_; }
@@ -79,6 +81,7 @@ class ClientSession {
   bool ready() const { return ready_.load(std::memory_order_acquire); }
 
   std::atomic<std::uint64_t> launches{0};
+  std::uint64_t slices = 0;  // of graphs, that went to the GPU
 
   // Handlers of posts, called by ipc::DispatchRecord.
   void On(const ipc::StreamCreate& message);

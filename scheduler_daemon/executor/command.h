@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -13,6 +14,9 @@
 #include "scheduler_daemon/policies/work.h"
 
 namespace paella::scheduler_daemon {
+
+class GraphBuild;
+class GraphSlices;
 
 // A command of another stream of the same client that has to be done first.
 struct Dependency {
@@ -42,6 +46,9 @@ struct Command {
   std::function<bool()> may_pass;     // of kHold: asked again and again, once all before it is done
   std::optional<WordCondition> word;  // the same of device memory
   std::function<CUresult(CUstream)> issue;  // on the dispatching thread; must not wait
+  std::uint64_t graph_number = 0;           // of the launch of a graph: the client's name of it
+  std::shared_ptr<GraphBuild> graph;
+  std::shared_ptr<const GraphSlices> slices;  // it goes in these, and `issue` is not called
   std::function<void()> on_completed;       // on the dispatching thread, may be empty; must not wait. Also if it is dropped
 
   // What it costs while it waits.

@@ -128,7 +128,9 @@ CUresult GraphBuild::Make(const Driver& driver, const std::vector<GraphNode>& no
   std::shared_ptr<GraphBuild> build(new GraphBuild(driver));
   CUresult result = driver.cuGraphCreate(&build->graph_, 0);
   build->nodes_.reserve(nodes.size());
-  build->work_ = WorkOfGraph(nodes, objects);
+  std::vector<std::uint64_t> shapes;
+  build->work_ = WorkOfGraph(nodes, objects, shapes);
+  build->slice_plan_ = SlicePlan(build->work_.shape, std::move(shapes));
   for (const GraphNode& node : nodes) {
     if (result != CUDA_SUCCESS) return result;
     result = build->AddNode(node, objects);

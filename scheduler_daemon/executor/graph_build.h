@@ -7,13 +7,18 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/graph_nodes.h"
+#include "scheduler_daemon/executor/slice_plan.h"
 #include "scheduler_daemon/policies/work.h"
 
 namespace paella::scheduler_daemon {
+
+class GraphSlices;
 
 class GraphBuild {
  public:
@@ -34,6 +39,19 @@ class GraphBuild {
   std::uint32_t node_count() const { return static_cast<std::uint32_t>(nodes_.size()); }
   CUresult Launch(CUstream stream) const { return driver_.cuGraphLaunch(executable_, stream); }
 
+  // The same graph in pieces; null while there are none. Set on the worker, asked on the dispatching thread.
+  std::shared_ptr<const GraphSlices> slices() const {
+    const std::lock_guard lock(mutex_);
+    return slices_;
+  }
+  // Returns those before.
+  std::shared_ptr<const GraphSlices> SetSlices(std::shared_ptr<const GraphSlices> slices) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(slices_, std::move(slices));
+  }
+  // Of the dispatching thread.
+  SlicePlan& slice_plan() { return slice_plan_; }
+
  private:
   explicit GraphBuild(const Driver& driver) : driver_(driver) {}
   CUresult AddNode(const GraphNode& node, const ClientObjects& objects);
@@ -44,8 +62,11 @@ class GraphBuild {
   CUgraph graph_ = nullptr;  // the executable graph is changed by its nodes
   std::vector<CUgraphNode> nodes_;
   Work work_{};
+  SlicePlan slice_plan_{0, {}};
   std::atomic<bool> prints_{false}, asserts_{false};  // asked on the dispatching thread
   CUgraphExec executable_ = nullptr;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const GraphSlices> slices_;
 };
 
 }  // namespace paella::scheduler_daemon

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "scheduler_daemon/executor/graph_slices.h"
 #include "scheduler_daemon/executor/shapes.h"
 
 namespace paella::scheduler_daemon {
@@ -11,6 +12,13 @@ namespace {
 constexpr std::size_t kRecordsPerTurn = 64;  // of one client, so that none keeps the others waiting
 constexpr std::uint64_t kCommandsPerMark = 16;
 constexpr std::size_t kDispatchesPerStep = 64;  // then rings and completions are looked at again
+
+// Where the stream will be when its head, or the next slice of it, is done.
+StreamPosition PositionBehindNext(const StreamQueue& queue) {
+  const Command& head = queue.waiting.front();
+  const bool is_last = head.slices == nullptr || queue.slices_dispatched + 1 == head.slices->count();
+  return is_last ? PositionOf(head.sequence) : queue.dispatched_position() + 1;
+}
 
 }  // namespace
 
@@ -69,8 +77,23 @@ void Scheduler::Detach(std::uint64_t number, std::uint64_t now_ns) {
 
 void Scheduler::DropWaiting(Client& client, std::uint64_t now_ns) {
   feed_.WithdrawAll(client.in_feed, now_ns);
+  EndSlicedHeads(client, now_ns);
   client.session->DropWaiting();
   printing_.Forget(client.session->identity().client);
+}
+
+// What of a graph was not dispatched yet will not be: it ends with what was.
+void Scheduler::EndSlicedHeads(Client& client, std::uint64_t now_ns) {
+  StreamTable& streams = client.session->streams();
+  const std::vector<std::uint32_t> active = streams.active();  // a copy: what is done leaves the list
+  for (const std::uint32_t stream : active) {
+    if (streams.at(stream).slices_dispatched == 0) continue;
+    const bool is_on_gpu = streams.at(stream).in_flight();
+    const std::uint64_t sequence = streams.TakeHead(stream).sequence;
+    if (is_on_gpu) continue;  // a mark will follow
+    CountDone(client, 1, now_ns);
+    client.session->Complete(stream, sequence);
+  }
 }
 
 bool Scheduler::Step(std::uint64_t now_ns) {
@@ -108,11 +131,12 @@ bool Scheduler::CompleteFinished(std::uint64_t now_ns) {
       const StreamQueue& queue = streams.at(stream);
       if (binding.gpu == nullptr || !queue.in_flight() || queue.awaits_callback) continue;
       const std::uint64_t value = binding.gpu->word->load(std::memory_order_acquire);
-      if (value < binding.base + queue.completed + 1) continue;
-      const std::uint64_t sequence = std::min(value - binding.base, queue.dispatched);
-      CountDone(*client, sequence - queue.completed, now_ns);
-      feed_.Completed(client->in_feed, stream, sequence, now_ns);
-      client->session->Complete(stream, sequence);
+      const StreamPosition position = std::min(value - binding.base, queue.dispatched_position());
+      if (position <= queue.completed_position()) continue;
+      CountDone(*client, SequenceAt(position) - queue.completed, now_ns);
+      feed_.Completed(client->in_feed, stream, position, now_ns);
+      client->session->Complete(stream, SequenceAt(position));
+      streams.CompleteSlices(stream, SlicesAt(position));
       ReleaseIfDrained(*client, stream);
       any = true;
     }
@@ -196,12 +220,31 @@ bool Scheduler::IsReady(const Client& client, std::uint32_t stream, std::uint64_
   return !queue.waiting.front().prints || printing_.MayGo(client.session->identity().client, now_ns);
 }
 
+// Before the first of them is announced, and for all of them. Text is brought to its owner by the command.
+void Scheduler::ChooseSlices(Client& client, std::uint32_t stream) {
+  StreamQueue& queue = client.session->streams().at(stream);
+  Command& head = queue.waiting.front();
+  if (head.graph == nullptr || head.slices != nullptr || head.prints || !feed_.WantsSlices(client.in_feed)) return;
+  auto slices = head.graph->slices();
+  static const SliceBegins kWhole;
+  static const std::vector<std::uint64_t> kNoShapes;
+  auto next = head.graph->slice_plan().Next(slices == nullptr ? kWhole : slices->begins(),
+                                            slices == nullptr ? kNoShapes : slices->shapes(),
+                                            feed_.knowledge().kernels, feed_.limits().slice_ns);
+  if (next) client.session->Slice(head, std::move(*next));
+  head.slices = std::move(slices);
+}
+
 void Scheduler::Announce(Client& client, std::uint64_t now_ns) {
   const StreamTable& streams = client.session->streams();
   for (const std::uint32_t stream : streams.active()) {
     if (!feed_.WantsHead(client.in_feed, stream, now_ns) || !IsReady(client, stream, now_ns)) continue;
-    const Command& head = streams.at(stream).waiting.front();
-    feed_.Ready(client.in_feed, stream, head.sequence, head.arrival, head.work, now_ns);
+    ChooseSlices(client, stream);
+    const StreamQueue& queue = streams.at(stream);
+    const Command& head = queue.waiting.front();
+    const bool is_slice = head.slices != nullptr;
+    feed_.Ready(client.in_feed, stream, PositionBehindNext(queue), head.arrival,
+                is_slice ? head.slices->WorkOf(queue.slices_dispatched) : head.work, now_ns);
   }
 }
 
@@ -245,7 +288,7 @@ void Scheduler::MarkAll() {
     const StreamTable& streams = client->session->streams();
     for (const std::uint32_t stream : streams.active()) {
       const StreamQueue& queue = streams.at(stream);
-      if (queue.in_flight() && !queue.awaits_callback) MarkUpTo(*client, stream, queue.dispatched);
+      if (queue.in_flight() && !queue.awaits_callback) MarkUpTo(*client, stream, queue.dispatched_position());
     }
   }
 }
@@ -258,7 +301,7 @@ void Scheduler::DispatchPicked(Client& client, std::uint32_t stream, std::uint64
   }
   const bool look = feed_.Dispatched(client.in_feed, stream, now_ns);
   IssueHead(client, stream, now_ns);
-  if (look) MarkUpTo(client, stream, client.session->streams().at(stream).dispatched);
+  if (look) MarkUpTo(client, stream, client.session->streams().at(stream).dispatched_position());
 }
 
 bool Scheduler::Bind(Client& client, std::uint32_t stream) {
@@ -267,9 +310,9 @@ bool Scheduler::Bind(Client& client, std::uint32_t stream) {
   if (binding.gpu != nullptr) return true;
   binding.gpu = gpu_streams_.Take(queue.priority);
   if (binding.gpu == nullptr) return false;
-  // Sequences of the stream continue from any number, the word's values must only grow.
-  binding.base = binding.gpu->marked;
-  binding.marked = queue.dispatched;
+  // Positions of the stream continue from where they are, the word's values must only grow.
+  binding.marked = queue.dispatched_position();
+  binding.base = binding.gpu->marked - binding.marked;
   return true;
 }
 
@@ -284,19 +327,44 @@ void Scheduler::ReleaseIfDrained(Client& client, std::uint32_t stream) {
 void Scheduler::IssueWaits(Client& client, std::uint32_t stream, const std::vector<Dependency>& unfinished) {
   for (const Dependency& dependency : unfinished) {
     Binding& other = client.bindings[dependency.stream];
-    MarkUpTo(client, dependency.stream, dependency.sequence);
-    Check(client, gpu_streams_.WaitFor(*client.bindings[stream].gpu, *other.gpu, other.base + dependency.sequence));
+    const StreamPosition position = PositionOf(dependency.sequence);
+    MarkUpTo(client, dependency.stream, position);
+    Check(client, gpu_streams_.WaitFor(*client.bindings[stream].gpu, *other.gpu, other.base + position));
   }
 }
 
 void Scheduler::IssueHead(Client& client, std::uint32_t stream, std::uint64_t now_ns) {
+  const StreamTable& streams = client.session->streams();
+  const StreamQueue& queue = streams.at(stream);
+  const Command& head = queue.waiting.front();
+  if (queue.slices_dispatched == 0) {
+    IssueWaits(client, stream, streams.Unfinished(head));
+    CountInFlight(client, 1, now_ns);
+    if (head.prints || head.asserts) CountText(client, stream, head);
+  }
+  Check(client, IssueNext(client, stream));
+  const StreamPosition position = queue.dispatched_position();
+  if (SequenceAt(position - client.bindings[stream].marked) >= kCommandsPerMark) MarkUpTo(client, stream, position);
+}
+
+// The head, or what of it is next.
+CUresult Scheduler::IssueNext(Client& client, std::uint32_t stream) {
   StreamTable& streams = client.session->streams();
-  IssueWaits(client, stream, streams.Unfinished(streams.at(stream).waiting.front()));
-  const Command command = streams.TakeHead(stream);
-  if (command.issue) Check(client, command.issue(client.bindings[stream].gpu->stream));
-  CountInFlight(client, 1, now_ns);
-  if (command.prints || command.asserts) CountText(client, stream, command);
-  if (command.sequence - client.bindings[stream].marked >= kCommandsPerMark) MarkUpTo(client, stream, command.sequence);
+  const CUstream on = client.bindings[stream].gpu->stream;
+  const StreamQueue& queue = streams.at(stream);
+  const auto slices = queue.waiting.front().slices;
+  if (slices == nullptr) {
+    const Command command = streams.TakeHead(stream);
+    return command.issue ? command.issue(on) : CUDA_SUCCESS;
+  }
+  const std::uint32_t slice = queue.slices_dispatched;
+  if (slice + 1 < slices->count()) {
+    streams.TakeSlice(stream);
+  } else {
+    streams.TakeHead(stream);
+  }
+  ++client.session->slices;
+  return slices->Launch(slice, on);
 }
 
 // Until the command is done.
@@ -316,11 +384,11 @@ std::shared_ptr<ClientText> Scheduler::TextOf(std::uint64_t number) const {
   return found == clients_.end() ? nullptr : (*found)->session->text();
 }
 
-void Scheduler::MarkUpTo(Client& client, std::uint32_t stream, std::uint64_t sequence) {
+void Scheduler::MarkUpTo(Client& client, std::uint32_t stream, StreamPosition position) {
   Binding& binding = client.bindings[stream];
-  if (binding.marked >= sequence || failure_ != CUDA_SUCCESS) return;
+  if (binding.marked >= position || failure_ != CUDA_SUCCESS) return;
   // The newest: a mark lies behind all that was issued, and says so.
-  binding.marked = client.session->streams().at(stream).dispatched;
+  binding.marked = client.session->streams().at(stream).dispatched_position();
   Check(client, gpu_streams_.Mark(*binding.gpu, binding.base + binding.marked));
 }
 

@@ -92,11 +92,11 @@ class Scheduler {
   }
 
  private:
-  // Where a client's stream runs: sequence s is done when the word is at least base + s.
+  // Where a client's stream runs: it is at the position word - base, which may have gone around.
   struct Binding {
     GpuStream* gpu = nullptr;
     std::uint64_t base = 0;
-    std::uint64_t marked = 0;  // sequence of the last mark
+    StreamPosition marked = 0;  // of the last mark
   };
   struct Client {
     std::unique_ptr<ClientSession> session;
@@ -122,12 +122,15 @@ class Scheduler {
   void DispatchPicked(Client& client, std::uint32_t stream, std::uint64_t now_ns);
   bool Bind(Client& client, std::uint32_t stream);
   void ReleaseIfDrained(Client& client, std::uint32_t stream);
+  void ChooseSlices(Client& client, std::uint32_t stream);
   void IssueHead(Client& client, std::uint32_t stream, std::uint64_t now_ns);
+  CUresult IssueNext(Client& client, std::uint32_t stream);
+  void EndSlicedHeads(Client& client, std::uint64_t now_ns);
   void CountText(Client& client, std::uint32_t stream, const Command& command);
   std::shared_ptr<ClientText> TextOf(std::uint64_t client) const;
   static bool IsOnGpu(const Client& client);
   void IssueWaits(Client& client, std::uint32_t stream, const std::vector<Dependency>& unfinished);
-  void MarkUpTo(Client& client, std::uint32_t stream, std::uint64_t sequence);
+  void MarkUpTo(Client& client, std::uint32_t stream, StreamPosition position);
   void Check(Client& client, CUresult result);
   void CountInFlight(Client& client, std::uint64_t count, std::uint64_t now_ns);
   void CountDone(Client& client, std::uint64_t count, std::uint64_t now_ns);

@@ -57,13 +57,15 @@ std::uint64_t ShapeOfTransfer(ipc::MessageKind kind, std::uint64_t size_bytes) {
   return ExtendHash(static_cast<std::uint64_t>(kind), SizeClass(size_bytes));
 }
 
-Work WorkOfGraph(const std::vector<GraphNode>& nodes, const ClientObjects& objects) {
+Work WorkOfGraph(const std::vector<GraphNode>& nodes, const ClientObjects& objects,
+                 std::vector<std::uint64_t>& shapes) {
   Work graph{.shape = nodes.size(), .units = static_cast<std::uint32_t>(std::max<std::size_t>(1, nodes.size()))};
   double shares = 0;
   std::size_t kernels = 0;
   for (const GraphNode& node : nodes) {
     const Work work = std::visit(WorkOfNode{objects}, node.work);
     graph.shape = ExtendHash(graph.shape, work.shape);
+    shapes.push_back(work.shape);
     if (!std::holds_alternative<ipc::LaunchKernel>(node.work)) continue;
     shares += work.share;
     ++kernels;

@@ -25,8 +25,9 @@ std::uint64_t HashOfText(std::string_view text);
 Work WorkOfLaunch(const ipc::LaunchKernel& launch, const Module::Kernel& kernel);
 // Of the records that move or fill so many bytes.
 std::uint64_t ShapeOfTransfer(ipc::MessageKind kind, std::uint64_t size_bytes);
-// Its share is the mean of its kernels'.
-Work WorkOfGraph(const std::vector<GraphNode>& nodes, const ClientObjects& objects);
+// Its share is the mean of its kernels'. `shapes`: those of its nodes.
+Work WorkOfGraph(const std::vector<GraphNode>& nodes, const ClientObjects& objects,
+                 std::vector<std::uint64_t>& shapes);
 
 inline std::uint64_t SizeOf(const ipc::Copy& copy) { return copy.size_bytes; }
 template <typename Box>  // CopyStrided, CopyArray

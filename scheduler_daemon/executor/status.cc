@@ -40,6 +40,7 @@ std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns) 
     clients.push_back({{"client", session.identity().client},
                        {"tenant", tenant.name},
                        {"launches", session.launches.load()},
+                       {"slices", session.slices},
                        {"waiting", waiting},
                        {"in_flight_tenant", tenant.in_flight},
                        {"memory_bytes", tenant.memory.used_bytes()},

@@ -99,6 +99,7 @@ Command StreamTable::TakeHead(std::uint32_t stream) {
   --waiting_commands_;
   waiting_bytes_ -= command.memory_bytes();
   queue.dispatched = command.sequence;
+  queue.slices_dispatched = 0;
   queue.nodes_in_flight += command.nodes;
   if (command.nodes != 1) queue.graphs.push_back({command.sequence, command.nodes});
   if (command.on_completed) queue.on_completed.emplace(command.sequence, std::move(command.on_completed));
@@ -109,6 +110,7 @@ void StreamTable::Complete(std::uint32_t stream, std::uint64_t sequence) {
   StreamQueue& queue = streams_[stream];
   const std::uint64_t completed = std::max(queue.completed, std::min(sequence, queue.dispatched));
   queue.nodes_in_flight -= NodesUpTo(queue, completed);
+  if (completed != queue.completed) queue.slices_completed = 0;
   queue.completed = completed;
   while (!queue.graphs.empty() && queue.graphs.front().sequence <= completed) queue.graphs.pop_front();
   while (!queue.on_completed.empty() && queue.on_completed.begin()->first <= queue.completed) {

@@ -4,6 +4,9 @@
 //
 //   completed  ≤  dispatched  ≤  enqueued        (sequence numbers of its last command in that state)
 //
+// A graph can go to the GPU in slices. Until the last one is dispatched it is the stream's head, and a StreamPosition
+// says how far it is.
+//
 // Legacy default stream (0): a command of it waits for all that blocking streams were given before it, and a command of
 // a blocking stream waits for all that stream 0 was given before it. Non-blocking streams do neither.
 //
@@ -22,6 +25,17 @@
 
 namespace paella::scheduler_daemon {
 
+// A place in a stream's order, as a number: behind all commands up to `sequence`, and so many slices of the next.
+using StreamPosition = std::uint64_t;
+inline constexpr unsigned kSliceBits = 10;
+inline constexpr StreamPosition PositionOf(std::uint64_t sequence, std::uint32_t slices = 0) {
+  return (sequence << kSliceBits) + slices;
+}
+inline constexpr std::uint64_t SequenceAt(StreamPosition position) { return position >> kSliceBits; }
+inline constexpr std::uint32_t SlicesAt(StreamPosition position) {
+  return static_cast<std::uint32_t>(position & ((1u << kSliceBits) - 1));
+}
+
 struct StreamQueue {
   bool exists = false;
   bool blocking = true;
@@ -31,6 +45,8 @@ struct StreamQueue {
   std::uint64_t enqueued = 0;
   std::uint64_t dispatched = 0;
   std::uint64_t completed = 0;
+  std::uint32_t slices_dispatched = 0;             // of the command dispatched + 1
+  std::uint32_t slices_completed = 0;              // of the command completed + 1
   std::deque<Command> waiting;                     // dispatched + 1 ... enqueued
   struct Graph {
     std::uint64_t sequence;
@@ -41,7 +57,9 @@ struct StreamQueue {
   std::multimap<std::uint64_t, std::function<void()>> on_completed;  // by the sequence that has to be done
 
   bool idle() const { return completed == enqueued; }
-  bool in_flight() const { return completed < dispatched; }
+  bool in_flight() const { return completed_position() < dispatched_position(); }
+  StreamPosition dispatched_position() const { return PositionOf(dispatched, slices_dispatched); }
+  StreamPosition completed_position() const { return PositionOf(completed, slices_completed); }
 };
 
 class StreamTable {
@@ -68,14 +86,18 @@ class StreamTable {
 
   // The head leaves the queue as dispatched.
   Command TakeHead(std::uint32_t stream);
+  // A slice of the head is dispatched, which is not its last.
+  void TakeSlice(std::uint32_t stream) { ++streams_[stream].slices_dispatched; }
 
   // Everything of the stream up to `sequence` is done (more than was dispatched is cut off).
   void Complete(std::uint32_t stream, std::uint64_t sequence);
+  // So many slices of the command behind those that are complete are done.
+  void CompleteSlices(std::uint32_t stream, std::uint32_t slices) { streams_[stream].slices_completed = slices; }
 
   // Runs `job` once all that is enqueued now is done or was dropped: at once if nothing is.
   void WhenDone(std::function<void()> job);
 
-  // Drops what was not dispatched, in all streams: nobody wants it any more. What waited for its end waits for the end of
+  // Drops what was not dispatched, in all streams: nobody wants it any more. No head is dispatched in part. What waited for its end waits for the end of
   // what was dispatched; a callback that the client has not ended counts as done.
   void DropWaiting();
 

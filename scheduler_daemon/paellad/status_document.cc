@@ -52,14 +52,15 @@ json Tenants(const ClientRegistry& registry, const std::map<std::uint64_t, json>
     if (tenant.is_null()) {
       const TenantInfo info = registry.TenantOf(client.tenant);
       tenant = {{"tenant", client.tenant}, {"class", ClassName(info.tenant_class)}, {"weight", info.weight},
-                {"clients", 0},            {"launches", 0},                          {"waiting", 0},
-                {"in_flight", 0},          {"memory_bytes", 0},                      {"gpu_seconds", 0.0}};
+                {"clients", 0},            {"launches", 0},                          {"slices", 0},
+                {"waiting", 0},            {"in_flight", 0},                         {"memory_bytes", 0},
+                {"gpu_seconds", 0.0}};
     }
     tenant["clients"] = tenant["clients"].get<std::uint64_t>() + 1;
     const auto found = work.find(number);
     if (found == work.end()) continue;
     const json& report = found->second;
-    for (const char* key : {"launches", "waiting"}) {
+    for (const char* key : {"launches", "slices", "waiting"}) {
       tenant[key] = tenant[key].get<std::uint64_t>() + report.value(key, std::uint64_t{0});
     }
     tenant["in_flight"] = report.value("in_flight_tenant", std::uint64_t{0});
@@ -82,6 +83,7 @@ json Clients(const ClientRegistry& registry, const std::map<std::uint64_t, json>
                     {"program", client.program},
                     {"pid", client.owner.pid},
                     {"launches", report.value("launches", std::uint64_t{0})},
+                    {"slices", report.value("slices", std::uint64_t{0})},
                     {"waiting", report.value("waiting", std::uint64_t{0})},
                     {"unsupported_calls", client.unsupported_calls},
                     {"leaving", client.leaving}});

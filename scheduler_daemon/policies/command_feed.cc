@@ -70,6 +70,12 @@ void CommandFeed::BeginRound(std::uint64_t now_ns) {
   });
 }
 
+bool CommandFeed::WantsSlices(ClientId client) const {
+  if (!is_shared() || settings_.limits.slice_ns == 0) return false;
+  return !host_.policy_goes_by_classes() ||
+         host_.Tenant(clients_[client].tenant).tenant_class != TenantClass::kLatency;
+}
+
 bool CommandFeed::WantsHead(ClientId id, std::uint32_t number, std::uint64_t now_ns) {
   const auto& streams = clients_[id].streams;
   if (number >= streams.size()) return true;

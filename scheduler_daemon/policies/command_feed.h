@@ -73,6 +73,9 @@ class CommandFeed {
 
   // Once before heads are announced: ends jobs whose clients paused.
   void BeginRound(std::uint64_t now_ns);
+  // Whether a graph of the client should go in slices, so that others can overtake it: not if it is alone, and not if
+  // none comes before it.
+  bool WantsSlices(ClientId client) const;
   // Whether the stream may be given more, and has nothing announced.
   bool WantsHead(ClientId client, std::uint32_t stream, std::uint64_t now_ns);
   void Ready(ClientId client, std::uint32_t stream, std::uint64_t sequence, std::uint64_t arrival, const Work& work,
@@ -101,6 +104,7 @@ class CommandFeed {
   PolicyHost& host() { return host_; }
   const PolicyHost& host() const { return host_; }
   const Knowledge& knowledge() const { return knowledge_; }
+  const InFlightLimits& limits() const { return settings_.limits; }
   bool is_shared() const { return connected_tenants_ > 1; }
 
  private:

@@ -29,6 +29,8 @@ struct InFlightLimits {
   std::uint64_t longest_count_ns = 20'000'000;
   // How long best-effort work is held at most while latency work is there, under a policy that goes by classes.
   std::uint64_t longest_hold_ns = 20'000'000;
+  // How long a slice of a graph should take at most; 0: graphs go as they are.
+  std::uint64_t slice_ns = 100'000;
   // No command goes before the one before it is done, whatever the other bounds say: the order is exactly the policy's,
   // and the GPU idle in between.
   bool one_at_a_time = false;

@@ -1,4 +1,8 @@
 // Graphs from end to end. The simulated driver captures nothing itself, so these programs run through the daemon alone.
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "tests/integration/support.h"
 
 namespace paella::integration {
@@ -26,6 +30,41 @@ TEST_F(ManyGraphs, OfManyTenantsRunAtOnce) {
   }
   clients.push_back(StartClient(*daemon_, "streams", Scenario("streams_and_events")));
   for (const auto& client : clients) EXPECT_TRUE(EndsWell(*client));
+}
+
+class SlicedGraphs : public DaemonTest {};
+
+TEST_F(SlicedGraphs, GiveWhatTheWholeWouldHaveGiven) {
+  const auto alone = StartClient(*daemon_, "grapher", {PAELLA_TEST_GRAPHS, "often_launched"});
+  ASSERT_TRUE(alone->WaitForOutput("launched")) << alone->errors();
+  EXPECT_EQ(test::TenantIn(daemon_->Status(), "grapher")["slices"], 0) << "nobody is there to overtake it";
+  const auto neighbour = StartClient(*daemon_, "neighbour", Scenario("neighbour"));
+  ASSERT_TRUE(neighbour->WaitForOutput("ready")) << neighbour->errors();
+  EXPECT_TRUE(daemon_->WaitForStatus([](const nlohmann::json& status) {
+    return test::TenantIn(status, "grapher")["slices"] > 0;
+  })) << daemon_->Status();
+  for (const auto& client : {alone.get(), neighbour.get()}) {
+    client->WriteInput("end\n");
+    EXPECT_TRUE(EndsWell(*client));
+  }
+}
+
+TEST_F(SlicedGraphs, MayLoseTheirClient) {
+  const auto neighbour = StartClient(*daemon_, "neighbour", Scenario("neighbour"));
+  ASSERT_TRUE(neighbour->WaitForOutput("ready")) << neighbour->errors();
+  const auto killed = StartClient(*daemon_, "killed", Words{PAELLA_TEST_CLIENT, "racer", "400", "300", "graph"});
+  ASSERT_TRUE(killed->WaitForOutput("ready")) << killed->errors();
+  killed->WriteInput("post\nbegin\n");
+  ASSERT_TRUE(killed->WaitForOutput("begun")) << killed->errors();
+  EXPECT_TRUE(daemon_->WaitForStatus([](const nlohmann::json& status) {
+    const nlohmann::json found = test::TenantIn(status, "killed");
+    return !found.is_null() && found["slices"] > 0;
+  })) << daemon_->Status();
+  killed->Signal(SIGKILL);
+  EXPECT_TRUE(TenantIsGone("killed"));
+  neighbour->WriteInput("end\n");
+  EXPECT_TRUE(EndsWell(*neighbour));
+  EXPECT_TRUE(ServesNormalClients());
 }
 
 class GraphsOfFreedMemory : public DaemonTest {};

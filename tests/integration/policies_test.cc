@@ -21,7 +21,7 @@ struct Case {
 
 // The long job is posted, and let begin, before the short one. Its kernels are far longer, so that a few samples that
 // waited for a core do not turn them round, and under sanitizers still shorter than what a command counts for at most.
-class Order : public DaemonTest, public testing::WithParamInterface<Case> {
+class Order : public DaemonTest {
  protected:
   // A GPU that one kernel of a racer fills.
   void SetUp() override {
@@ -53,7 +53,9 @@ class Order : public DaemonTest, public testing::WithParamInterface<Case> {
   }
 };
 
-TEST_P(Order, IsThePolicys) {
+class OrderUnder : public Order, public testing::WithParamInterface<Case> {};
+
+TEST_P(OrderUnder, IsThePolicys) {
   const auto answer = daemon_->Ask("policy", GetParam().policy);
   ASSERT_FALSE(answer.failed) << answer.text;
   Tell("long", GetParam().long_job);
@@ -74,6 +76,26 @@ TEST_P(Order, IsThePolicys) {
   EXPECT_EQ(daemon_->Status()["policy"], GetParam().policy) << "no policy was evicted";
 }
 
+// Both are connected before the long job's program learns how long its graph takes, so that the graph is cut then.
+TEST_F(Order, OfAGraphIsOvertakenInTheMiddle) {
+  ASSERT_FALSE(daemon_->Ask("policy", "srpt").failed);
+  const auto short_job = StartClient(*daemon_, "short", Words{PAELLA_TEST_CLIENT, "racer", "10", "20"});
+  ASSERT_TRUE(short_job->WaitForOutput("ready")) << short_job->errors();
+  const auto long_job = StartClient(*daemon_, "long", Words{PAELLA_TEST_CLIENT, "racer", "150", "300", "graph"});
+  ASSERT_TRUE(long_job->WaitForOutput("ready")) << long_job->errors();
+  Post(*long_job, "long", 1);
+  Post(*short_job, "short", 10);
+  long_job->WriteInput("begin\n");
+  ASSERT_TRUE(long_job->WaitForOutput("begun")) << long_job->errors();
+  ASSERT_TRUE(daemon_->WaitForStatus([](const nlohmann::json& status) {
+    return test::TenantIn(status, "long")["slices"] > 0;
+  })) << daemon_->Status();
+  short_job->WriteInput("begin\n");
+  ASSERT_TRUE(short_job->WaitForOutput("begun")) << short_job->errors();
+  const std::uint64_t long_done = DoneAt(*long_job), short_done = DoneAt(*short_job);
+  EXPECT_LT(short_done, long_done);
+}
+
 constexpr Case kCases[] = {
     {"fifo", "fifo starvation_ms=0", "", "", false},
     {"job_fifo", "job-fifo starvation_ms=0", "", "", false},
@@ -88,7 +110,7 @@ constexpr Case kCases[] = {
     {"wfq_for_the_short_job", "wfq", "weight=1", "weight=10", true},
     {"wfq_for_the_long_job", "wfq starvation_ms=0", "weight=1000", "weight=0.001", false},
 };
-INSTANTIATE_TEST_SUITE_P(Of, Order, testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(Of, OrderUnder, testing::ValuesIn(kCases),
                          [](const auto& each) { return std::string(each.param.name); });
 
 class Scheduling : public DaemonTest {};

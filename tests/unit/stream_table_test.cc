@@ -54,6 +54,31 @@ TEST_F(StreamTableTest, AGraphCountsForItsNodesWhileItIsInFlight) {
   EXPECT_TRUE(table_.at(1).graphs.empty());
 }
 
+TEST_F(StreamTableTest, AHeadInSlicesIsInFlightUntilItsLast) {
+  ASSERT_TRUE(table_.Create(1, true, 0));
+  ASSERT_TRUE(Put(1, 1));
+  ASSERT_TRUE(Put(1, 2));
+  const StreamQueue& queue = table_.at(1);
+  table_.TakeSlice(1);
+  EXPECT_TRUE(queue.in_flight());
+  EXPECT_EQ(queue.dispatched, 0u);
+  EXPECT_EQ(queue.dispatched_position(), PositionOf(0, 1));
+  table_.CompleteSlices(1, 1);
+  EXPECT_FALSE(queue.in_flight());
+  EXPECT_FALSE(queue.idle());
+  table_.TakeSlice(1);
+  EXPECT_EQ(table_.TakeHead(1).sequence, 1u);
+  table_.CompleteSlices(1, 2);  // seen after the last one was dispatched
+  EXPECT_EQ(queue.dispatched_position(), PositionOf(1));
+  EXPECT_EQ(queue.completed_position(), PositionOf(0, 2));
+  EXPECT_TRUE(queue.in_flight());
+  table_.Complete(1, 1);
+  EXPECT_EQ(queue.completed_position(), PositionOf(1));
+  EXPECT_FALSE(queue.in_flight());
+  EXPECT_EQ(table_.TakeHead(1).sequence, 2u) << "the next one is whole again";
+  EXPECT_EQ(queue.dispatched_position(), PositionOf(2));
+}
+
 TEST_F(StreamTableTest, TheLegacyStreamWaitsForBlockingStreamsAndTheyForIt) {
   ASSERT_TRUE(table_.Create(1, true, 0));
   ASSERT_TRUE(table_.Create(2, false, 0));

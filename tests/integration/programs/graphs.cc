@@ -1,5 +1,8 @@
 // integration_graphs SCENARIO: programs that capture, build, update and launch graphs, and know nothing of Paella.
 // Exits with 0 if all that the scenario checks holds.
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -395,6 +398,51 @@ int LargeGraph() {
   return 0;
 }
 
+bool HasInput() {
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  return poll(&input, 1, 0) != 0;
+}
+
+// Launched until the test says a line, and then changed, while the daemon may have cut it.
+int OftenLaunched() {
+  const Program program;
+  const Stream main(CU_STREAM_NON_BLOCKING);
+  const DeviceBuffer left(kBytes), right(kBytes);
+  const Graph graph;
+  const CUgraphNode left_mix = AddMix(program, graph, {}, left.address(), 40);
+  const CUgraphNode right_mix = AddMix(program, graph, {}, right.address(), 30);
+  const CUgraphNode left_again = AddMix(program, graph, {left_mix}, left.address(), 20);
+  AddMix(program, graph, {left_again, right_mix}, right.address(), 10);
+  const Exec exec(graph);
+  const auto run = [&](unsigned first_rounds, int times) {
+    for (int i = 0; i < times; ++i) {
+      program.kernels.Fill(left.address(), kCount, 3, main);
+      program.kernels.Fill(right.address(), kCount, 4, main);
+      exec.Launch(main);
+      if (i % 2 == 0) main.Synchronize();
+    }
+    main.Synchronize();
+    ExpectMixed(Read(left), 3, first_rounds + 20, "one side of a graph that is launched often");
+    ExpectMixed(Read(right), 4, 40, "the other side of a graph that is launched often");
+  };
+  const auto change = [&](unsigned rounds) {
+    const MixNode changed(program, left.address(), rounds);
+    Check(cuGraphExecKernelNodeSetParams(exec, left_mix, changed.parameters()), "cuGraphExecKernelNodeSetParams");
+  };
+  run(40, 12);
+  Say("launched");
+  while (!HasInput()) run(40, 3);
+  for (const unsigned rounds : {41u, 17u, 60u}) {
+    change(rounds);
+    run(rounds, 3);
+  }
+  exec.Launch(main);  // and changed while it may wait
+  change(40);
+  main.Synchronize();
+  run(40, 12);
+  return 0;
+}
+
 // Memory that a graph copies to is gone at the launch: an error of this program, not a write into somebody's memory.
 int FreedMemory() {
   const Program program;
@@ -429,6 +477,7 @@ int main(int argc, char** argv) {
       {"update_behind_launches", UpdateBehindLaunches},
       {"graph_memory", GraphMemory},
       {"large_graph", LargeGraph},
+      {"often_launched", OftenLaunched},
       {"freed_memory", FreedMemory},
   };
   if (argc != 2 || !scenarios.contains(argv[1])) examples::Fail(examples::kExitUsage, "name a scenario");

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -27,6 +29,11 @@ void ExpectResult(CUresult result, CUresult expected, const std::string& what) {
 void Say(const std::string& line) {
   std::puts(line.c_str());
   std::fflush(stdout);
+}
+
+void AwaitLine() {
+  char letter = 0;
+  while (letter != '\n' && read(STDIN_FILENO, &letter, 1) == 1) continue;
 }
 
 Kernels::Kernels(const examples::Gpu& gpu)

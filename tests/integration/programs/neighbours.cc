@@ -79,8 +79,7 @@ int Backlog(Arguments) {
   const Stream stream(CU_STREAM_NON_BLOCKING);
   const auto wait_for_the_test = [](void*) {
     Say("in-callback");
-    char line = 0;
-    while (line != '\n' && read(STDIN_FILENO, &line, 1) == 1) continue;
+    AwaitLine();
   };
   Check(cuLaunchHostFunc(stream, wait_for_the_test, nullptr), "cuLaunchHostFunc");
   for (unsigned i = 1; i <= kCommands; ++i) {

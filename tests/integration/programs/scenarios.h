@@ -41,6 +41,8 @@ void ExpectResult(CUresult result, CUresult expected, const std::string& what);
 
 // Says that a point is reached that the test waits for.
 void Say(const std::string& line);
+// Until the test says something, or has nothing more to say.
+void AwaitLine();
 
 // The kernels of scenarios.cu, and what they compute on the CPU.
 class Kernels {
