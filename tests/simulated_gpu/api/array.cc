@@ -186,7 +186,6 @@ CUresult cuSurfObjectCreate(CUsurfObject* pSurfObject, const CUDA_RESOURCE_DESC*
   if (TypeOf(*pResDesc) != CU_RESOURCE_TYPE_ARRAY) return CUDA_ERROR_INVALID_VALUE;
   const auto array = FindArray(pResDesc->res.array.hArray);
   if (array == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  if ((array->descriptor.Flags & CUDA_ARRAY3D_SURFACE_LDST) == 0) return CUDA_ERROR_INVALID_VALUE;
   *pSurfObject = Surfaces::Get().Add(array->image);
   return CUDA_SUCCESS;
 }
