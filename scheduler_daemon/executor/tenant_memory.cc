@@ -10,6 +10,8 @@ namespace {
 
 std::uint64_t RoundUp(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
+bool IsLarge(std::uint64_t size_bytes) { return size_bytes > TenantMemory::kSlabBytes / 2; }
+
 }  // namespace
 
 TenantMemory::TenantMemory(const Driver& driver, CUdevice device, SlabStock& slabs, std::uint64_t window_base,
@@ -77,17 +79,26 @@ void TenantMemory::Unmap(Slabs::iterator slab) {
   slabs_.erase(slab);
 }
 
+std::uint64_t TenantMemory::NewSlabBytes(std::uint64_t size_bytes) const {
+  if (IsLarge(size_bytes)) return RoundUp(size_bytes, kGranularityBytes);
+  return slabs_.empty() && size_bytes <= kFirstSlabBytes / 2 ? kFirstSlabBytes : kSlabBytes;
+}
+
+bool TenantMemory::MayHold(const MappedSlab& mapped, std::uint64_t size_bytes) {
+  const std::uint64_t slab_bytes = mapped.physical.size_bytes;
+  if (IsLarge(size_bytes)) return mapped.inside.empty() && slab_bytes == RoundUp(size_bytes, kGranularityBytes);
+  return slab_bytes == kSlabBytes || slab_bytes == kFirstSlabBytes;
+}
+
 CUresult TenantMemory::Allocate(std::uint64_t size_bytes, std::uint64_t& address) {
   if (size_bytes == 0) return CUDA_ERROR_INVALID_VALUE;
   if (size_bytes > window_bytes_) return CUDA_ERROR_OUT_OF_MEMORY;
-  const bool own_slab = size_bytes > kSlabBytes / 2;
-  const std::uint64_t slab_bytes = own_slab ? RoundUp(size_bytes, kGranularityBytes) : kSlabBytes;
   const std::lock_guard lock(mutex_);
   auto slab = slabs_.begin();
   std::optional<std::uint64_t> found;
   for (; slab != slabs_.end(); ++slab) {
     MappedSlab& mapped = slab->second;
-    if (mapped.physical.size_bytes != slab_bytes || (own_slab && !mapped.inside.empty())) continue;
+    if (!MayHold(mapped, size_bytes)) continue;
     const bool was_idle = mapped.inside.empty();
     found = mapped.inside.Allocate(size_bytes);
     if (!found) continue;
@@ -95,9 +106,9 @@ CUresult TenantMemory::Allocate(std::uint64_t size_bytes, std::uint64_t& address
     break;
   }
   if (!found) {
-    if (const CUresult result = MapNewSlab(slab_bytes, slab); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = MapNewSlab(NewSlabBytes(size_bytes), slab); result != CUDA_SUCCESS) return result;
     found = slab->second.inside.Allocate(size_bytes);
-    idle_bytes_ -= slab_bytes;
+    idle_bytes_ -= slab->second.physical.size_bytes;
   }
   used_bytes_ += RoundUp(size_bytes, kAlignmentBytes);
   address = *found;

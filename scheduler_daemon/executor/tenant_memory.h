@@ -2,7 +2,8 @@
 //
 //   window  [ slab ][ slab ][      big allocation's own slab      ][ free addresses ...
 //
-// Small allocations share slabs of one size; one that takes more than half a slab gets a slab of its own. A slab that
+// Small allocations share slabs: a tenant's first one is small, since idle programs have little more than that, the others
+// are of one size. An allocation that takes more than half of such a slab gets a slab of its own. A slab that
 // becomes empty stays mapped for the next allocation, up to kMaxIdleBytes: making and mapping memory is what an allocation
 // costs. When any tenant finds none left, the idle slabs of all go back (Tenants).
 // A slab is cleared when it is mapped, because another tenant may have had it.
@@ -30,6 +31,7 @@ namespace paella::scheduler_daemon {
 class TenantMemory {
  public:
   static constexpr std::uint64_t kSlabBytes = 32ull << 20;
+  static constexpr std::uint64_t kFirstSlabBytes = 8ull << 20;
   static constexpr std::uint64_t kGranularityBytes = ipc::kPhysicalGranularityBytes;
   static constexpr std::uint64_t kAlignmentBytes = 512;
   static constexpr std::uint64_t kMaxIdleBytes = 16ull << 30;
@@ -77,6 +79,8 @@ class TenantMemory {
   };
   using Slabs = std::map<std::uint64_t, MappedSlab>;  // by address
 
+  std::uint64_t NewSlabBytes(std::uint64_t size_bytes) const;
+  static bool MayHold(const MappedSlab& mapped, std::uint64_t size_bytes);
   CUresult MapNewSlab(std::uint64_t size_bytes, Slabs::iterator& slab);
   CUresult MapCleared(std::uint64_t address, const Physical& physical);
   void Unmap(Slabs::iterator slab);
