@@ -109,7 +109,7 @@ class Executor {
         broker_(control_),
         slabs_(driver, broker_, TenantMemory::kSlabBytes, [this] { driver_.cuCtxSetCurrent(context_); }),
         tenants_(driver, device, slabs_),
-        gpu_streams_(driver),
+        gpu_streams_(driver, settings.stream_priorities),
         printed_(driver, context),
         knowledge_file_(settings.knowledge_file),
         scheduler_(driver, gpu_streams_, std::move(policy), LoadKnowledge(knowledge_file_),

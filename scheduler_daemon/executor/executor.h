@@ -20,6 +20,7 @@ struct ExecutorSettings {
   int device = 0;
   std::string policy;  // "NAME key=value ..."
   std::uint64_t ready_memory_bytes = 0;  // made before anybody asks for it
+  bool stream_priorities = true;         // by class
   std::string knowledge_file;            // empty: what is learned goes with the process
 };
 

@@ -3,15 +3,22 @@
 #include <algorithm>
 #include <chrono>
 #include <new>
+#include <utility>
 
 #include "ipc/waiting.h"
 
 namespace paella::scheduler_daemon {
 namespace {
 
-constexpr std::size_t kStreamsAtStart = 8;
+constexpr std::size_t kStreamsOfClassAtStart = 3;
 constexpr std::size_t kWordsApart = 8;  // a cache line each
 constexpr int kLooks = 10'000;  // a millisecond or less
+
+GpuStream* Pop(std::vector<GpuStream*>& idle) {
+  GpuStream* const stream = idle.back();
+  idle.pop_back();
+  return stream;
+}
 
 }  // namespace
 
@@ -21,18 +28,22 @@ GpuStreams::~GpuStreams() {
 }
 
 CUresult GpuStreams::Start() {
-  CUresult result = driver_.cuCtxGetStreamPriorityRange(&least_priority_, &greatest_priority_);
+  int least = 0, greatest = 0;
+  CUresult result = driver_.cuCtxGetStreamPriorityRange(&least, &greatest);
   if (result != CUDA_SUCCESS) return result;
+  bands_ = PriorityBands(least, greatest);
   void* memory = nullptr;
   const std::size_t count = kMaxStreams * kWordsApart;
   result = driver_.cuMemHostAlloc(&memory, count * sizeof(std::uint64_t), CU_MEMHOSTALLOC_DEVICEMAP);
   if (result != CUDA_SUCCESS) return result;
   words_ = static_cast<std::atomic<std::uint64_t>*>(memory);
   for (std::size_t i = 0; i < count; ++i) new (&words_[i]) std::atomic<std::uint64_t>(0);
-  for (std::size_t i = 0; i < kStreamsAtStart; ++i) {
-    GpuStream* const stream = Make(least_priority_);
-    if (stream == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
-    Return(stream);
+  for (const TenantClass each : {TenantClass::kLatency, TenantClass::kNormal, TenantClass::kBestEffort}) {
+    for (std::size_t i = 0; i < kStreamsOfClassAtStart; ++i) {
+      GpuStream* const stream = Make(PriorityOf(each, least));
+      if (stream == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+      Return(stream);
+    }
   }
   return CUDA_SUCCESS;
 }
@@ -46,19 +57,36 @@ GpuStream* GpuStreams::Make(std::int32_t priority) {
   if (driver_.cuStreamCreateWithPriority(&stream->stream, CU_STREAM_NON_BLOCKING, priority) != CUDA_SUCCESS) {
     return nullptr;
   }
+  ++made_;
   all_.push_back(std::move(stream));
   return all_.back().get();
 }
 
-std::int32_t GpuStreams::Possible(std::int32_t priority) const {
-  return std::clamp(priority, greatest_priority_, least_priority_);
+// Its word goes on where it is: it may only grow. A stream that the driver does not replace serves as it is.
+void GpuStreams::MakeAnew(GpuStream& stream, std::int32_t priority) {
+  CUstream made = nullptr;
+  if (driver_.cuStreamCreateWithPriority(&made, CU_STREAM_NON_BLOCKING, priority) != CUDA_SUCCESS) return;
+  driver_.cuStreamDestroy(std::exchange(stream.stream, made));
+  stream.priority = priority;
+  ++made_;
 }
 
-GpuStream* GpuStreams::Take(std::int32_t priority) {
-  auto& idle = idle_[Possible(priority)];
-  if (idle.empty()) return Make(Possible(priority));
-  GpuStream* const stream = idle.back();
-  idle.pop_back();
+std::int32_t GpuStreams::PriorityOf(TenantClass tenant_class, std::int32_t own) const {
+  return by_class_ ? bands_.Of(tenant_class, own) : std::clamp(own, bands_.greatest(), bands_.least());
+}
+
+GpuStream* GpuStreams::Take(TenantClass tenant_class, std::int32_t own_priority) {
+  return TakeOf(PriorityOf(tenant_class, own_priority));
+}
+
+GpuStream* GpuStreams::TakeOf(std::int32_t priority) {
+  if (auto& idle = idle_[priority]; !idle.empty()) return Pop(idle);
+  if (all_.size() < kHardwareQueues) return Make(priority);
+  // Of the priority that has most to spare, so that there are soon as many of each as are used at once.
+  auto& spare = std::ranges::max_element(idle_, {}, [](const auto& entry) { return entry.second.size(); })->second;
+  if (spare.empty()) return Make(priority);
+  GpuStream* const stream = Pop(spare);
+  MakeAnew(*stream, priority);
   return stream;
 }
 
@@ -69,7 +97,7 @@ CUresult GpuStreams::Mark(GpuStream& stream, std::uint64_t value) {
 
 CUresult GpuStreams::MeasureSightLatency(std::uint64_t& latency_ns) {
   constexpr int kTimes = 16;
-  GpuStream* const stream = Take(least_priority_);
+  GpuStream* const stream = Take(TenantClass::kNormal, bands_.least());
   if (stream == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
   CUresult result = CUDA_SUCCESS;
   latency_ns = ~0ull;

@@ -4,6 +4,9 @@
 // a command (cuStreamWriteValue64). Another stream can be made to wait for it (cuStreamWaitValue64), but only once the
 // write is in its queue: so nothing that a client does can leave a hardware queue waiting.
 //
+// Each has a priority, by the class of its tenant (priority_bands.h). When as many are there as there are hardware queues, one
+// that is idle is made anew with another priority before a further one is added.
+//
 // Dispatching thread only.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_GPU_STREAMS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_GPU_STREAMS_H_
@@ -15,6 +18,7 @@
 #include <vector>
 
 #include "scheduler_daemon/driver.h"
+#include "scheduler_daemon/executor/priority_bands.h"
 
 namespace paella::scheduler_daemon {
 
@@ -35,20 +39,21 @@ class GpuStreams {
   // Hardware queues of a context (CUDA_DEVICE_MAX_CONNECTIONS, which the executor sets to this): the most there are.
   static constexpr std::size_t kHardwareQueues = 32;
 
-  explicit GpuStreams(const Driver& driver) : driver_(driver) {}
+  // `by_class`: else streams have the priorities that programs ask for.
+  GpuStreams(const Driver& driver, bool by_class) : driver_(driver), by_class_(by_class) {}
   ~GpuStreams();
   GpuStreams(const GpuStreams&) = delete;
 
   // Pins the words and makes the first streams, so that a client's first command does not wait for that.
   CUresult Start();
 
-  // The priority that the GPU gives to a stream that asks for `priority`.
-  std::int32_t Possible(std::int32_t priority) const;
-  // Whether no two streams share a hardware queue.
-  bool OneQueueEach() const { return all_.size() <= kHardwareQueues; }
-  // A drained stream of that priority. Null: the driver gives no more.
-  GpuStream* Take(std::int32_t priority);
-  GpuStream* TakeFirst() { return Take(greatest_priority_); }
+  // Whether no two streams share a hardware queue. The driver deals them out as streams are made, and does not say that one
+  // which is made in place of another gets its queue: so all count that ever were.
+  bool OneQueueEach() const { return made_ <= kHardwareQueues; }
+  // A drained stream for work of that class, whose program asked for a priority. Null: the driver gives no more.
+  GpuStream* Take(TenantClass tenant_class, std::int32_t own_priority);
+  // One whose work goes before all else.
+  GpuStream* TakeFirst() { return TakeOf(bands_.greatest()); }
   void Return(GpuStream* stream) { idle_[stream->priority].push_back(stream); }  // drained
 
   // How long a mark takes from its call until it is seen, on an idle GPU; the least of a few, 0 if none was seen soon.
@@ -60,14 +65,18 @@ class GpuStreams {
   CUresult WaitFor(GpuStream& stream, const GpuStream& other, std::uint64_t value);
 
  private:
+  std::int32_t PriorityOf(TenantClass tenant_class, std::int32_t own) const;
+  GpuStream* TakeOf(std::int32_t priority);
   GpuStream* Make(std::int32_t priority);
+  void MakeAnew(GpuStream& stream, std::int32_t priority);
 
   const Driver& driver_;
-  int least_priority_ = 0;
-  int greatest_priority_ = 0;
+  const bool by_class_;
+  PriorityBands bands_{0, 0};
   std::atomic<std::uint64_t>* words_ = nullptr;
   std::vector<std::unique_ptr<GpuStream>> all_;
-  std::map<std::int32_t, std::vector<GpuStream*>> idle_;
+  std::size_t made_ = 0;
+  std::map<std::int32_t, std::vector<GpuStream*>> idle_;  // by priority
 };
 
 }  // namespace paella::scheduler_daemon

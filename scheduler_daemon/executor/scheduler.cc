@@ -308,7 +308,8 @@ bool Scheduler::Bind(Client& client, std::uint32_t stream) {
   const StreamQueue& queue = client.session->streams().at(stream);
   Binding& binding = client.bindings[stream];
   if (binding.gpu != nullptr) return true;
-  binding.gpu = gpu_streams_.Take(queue.priority);
+  const TenantInfo& tenant = feed_.host().Tenant(client.session->tenant().number);
+  binding.gpu = gpu_streams_.Take(tenant.tenant_class, queue.priority);
   if (binding.gpu == nullptr) return false;
   // Positions of the stream continue from where they are, the word's values must only grow.
   binding.marked = queue.dispatched_position();

@@ -50,7 +50,8 @@ std::optional<ExecutorProcess> StartExecutor(const Settings& settings, const std
   }
   std::vector<std::string> words{kExecutorName,  std::to_string(theirs.get()), settings.driver,
                                  std::to_string(settings.device), policy, settings.log_level,
-                                 std::to_string(settings.ready_memory_bytes), KnowledgeFile(settings)};
+                                 std::to_string(settings.ready_memory_bytes), KnowledgeFile(settings),
+                                 std::to_string(settings.stream_priorities)};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -65,11 +66,12 @@ std::optional<ExecutorProcess> StartExecutor(const Settings& settings, const std
 }
 
 int ExecutorMain(int argc, char** argv) {
-  constexpr int kArguments = 8;
+  constexpr int kArguments = 9;
   int fd = -1;
+  int stream_priorities = 1;
   ExecutorSettings settings;
   if (argc != kArguments || !ParseNumber(argv[1], fd) || !ParseNumber(argv[3], settings.device) ||
-      !ParseNumber(argv[6], settings.ready_memory_bytes)) {
+      !ParseNumber(argv[6], settings.ready_memory_bytes) || !ParseNumber(argv[8], stream_priorities)) {
     spdlog::error("{} is started by paellad, not by hand", kExecutorName);
     return kExecutorNoGpu;
   }
@@ -83,6 +85,7 @@ int ExecutorMain(int argc, char** argv) {
   settings.driver = argv[2];
   settings.policy = argv[4];
   settings.knowledge_file = argv[7];
+  settings.stream_priorities = stream_priorities != 0;
   spdlog::set_level(spdlog::level::from_str(argv[5]));
   return RunExecutor(settings, ipc::ControlSocket(ipc::Fd(fd)));
 }

@@ -103,6 +103,14 @@ class TomlReader {
     }
   }
 
+  void Flag(const toml::node& node, bool& out) {
+    if (const auto value = node.value_exact<bool>()) {
+      out = *value;
+    } else {
+      Complain(node, "expected true or false");
+    }
+  }
+
   void Address(const toml::node& node, std::uint64_t& out) {
     const auto value = node.value_exact<std::int64_t>();
     if (value && *value > 0 && static_cast<std::uint64_t>(*value) % kAddressGranularity == 0) {
@@ -173,6 +181,7 @@ void ReadEntry(TomlReader& reader, const toml::key& name, const toml::node& node
   if (key == "arena_bytes") return reader.Address(node, settings.arena_bytes);
   if (key == "max_clients") return reader.Integer(node, settings.max_clients, 1, 100'000);
   if (key == "ready_memory_bytes") return reader.Integer(node, settings.ready_memory_bytes, 0, kMostReadyBytes);
+  if (key == "stream_priorities") return reader.Flag(node, settings.stream_priorities);
   if (key == "drain_seconds") return reader.Integer(node, settings.drain_seconds, 0, kMostDrainSeconds);
   reader.Complain(name.source().begin.line, "unknown key '" + std::string(key) + "'");
 }
@@ -229,6 +238,10 @@ void AddOptions(CLI::App& app, Settings& settings, ConfigOptions& config) {
   app.add_option("--state-directory", settings.state_directory,
                  "Where what is learned of kernels and jobs is kept (default: $STATE_DIRECTORY, else nowhere)")
       ->check(is_not_empty);
+  app.add_option("--stream-priorities", settings.stream_priorities,
+                 "Whether streams have priorities on the GPU by their tenants' classes")
+      ->type_name("true|false")
+      ->capture_default_str();
   app.add_option("--drain-seconds", settings.drain_seconds, "How long SIGTERM waits for clients' work")
       ->check(CLI::Range(0, kMostDrainSeconds))
       ->capture_default_str();

@@ -47,6 +47,7 @@ TEST(SettingsTomlTest, EveryKeyIsRead) {
                        "arena_bytes = 0x2000_0000\n"
                        "max_clients = 7\n"
                        "ready_memory_bytes = 0x200_0000\n"
+                       "stream_priorities = false\n"
                        "drain_seconds = 0\n"
                        "state_directory = '/state'\n"
                        "most_urgent_claim = 'normal'\n"
@@ -63,8 +64,8 @@ TEST(SettingsTomlTest, EveryKeyIsRead) {
   const Settings expected{3,          "/a",       "/b",       0660,
                           0640,       "/lib/mine.so",         "paella threshold_ms=5",
                           "debug",    1ull << 46, 1ull << 30, 3ull << 44,
-                          1ull << 29, 7,          32 << 20,   0,
-                          "/state",   tenants};
+                          1ull << 29, 7,          32 << 20,   false,
+                          0,          "/state",   tenants};
   EXPECT_EQ(settings, expected);
 }
 
@@ -94,6 +95,7 @@ TEST(SettingsTomlTest, TypesAreChecked) {
   ExpectError("max_clients = true", "my.toml:1: max_clients: expected a whole number");
   ExpectError("window_bytes = [1]", "my.toml:1: window_bytes: expected a whole number");
   ExpectError("socket = 5", "my.toml:1: socket: expected a string");
+  ExpectError("stream_priorities = 1", "my.toml:1: stream_priorities: expected true or false");
   ExpectError("driver = ['a']", "my.toml:1: driver: expected a string");
 }
 
@@ -158,12 +160,12 @@ TEST(ShippedConfigTest, ShowsEveryKeyWithItsDefault) {
 
   // Does not compile when a setting is added: show it in the file too.
   const auto& [device, socket, control_socket, socket_mode, control_mode, driver, policy, log_level, window_base,
-               window_bytes, arena_base, arena_bytes, max_clients, ready_memory_bytes, drain_seconds,
+               window_bytes, arena_base, arena_bytes, max_clients, ready_memory_bytes, stream_priorities, drain_seconds,
                state_directory, tenants] = settings;
-  EXPECT_EQ(keys, 17) << every_key;  // the last one's are a table and most_urgent_claim
+  EXPECT_EQ(keys, 18) << every_key;  // the last one's are a table and most_urgent_claim
   (void)device, (void)socket, (void)control_socket, (void)socket_mode, (void)control_mode, (void)driver, (void)policy;
   (void)log_level, (void)window_base, (void)window_bytes, (void)arena_base, (void)arena_bytes, (void)max_clients;
-  (void)ready_memory_bytes;
+  (void)ready_memory_bytes, (void)stream_priorities;
   (void)drain_seconds, (void)state_directory, (void)tenants;
 }
 

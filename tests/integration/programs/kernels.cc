@@ -40,6 +40,7 @@ Kernels::Kernels(const examples::Gpu& gpu)
     : fill_(gpu.Function("Fill")),
       mix_(gpu.Function("Mix")),
       await_flag_(gpu.Function("AwaitFlag")),
+      await_turn_(gpu.Function("AwaitTurn")),
       write_to_(gpu.Function("WriteTo")) {}
 
 void Kernels::Fill(CUdeviceptr values, unsigned count, unsigned first, CUstream stream) const {
@@ -58,6 +59,10 @@ CUresult Kernels::TryToMix(CUdeviceptr values, unsigned count, unsigned rounds, 
 
 void Kernels::AwaitFlag(CUdeviceptr flag, CUstream stream) const {
   examples::Launch(await_flag_, {1, 1}, stream, flag);
+}
+
+void Kernels::AwaitTurns(CUdeviceptr passed, unsigned blocks, CUstream stream) const {
+  examples::Launch(await_turn_, {blocks, 1024}, stream, passed);
 }
 
 void Kernels::WriteTo(CUdeviceptr address, CUstream stream) const {

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
       {"illegal_address", IllegalAddress}, {"neighbour", Neighbour},
       {"hold", Hold},                      {"stop_at", StopAt},
       {"as_nobody", AsNobody},             {"backlog", Backlog},
-      {"racer", Racer},
+      {"racer", Racer},                    {"turnstile", Turnstile},
   };
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || !scenarios.contains(words[0])) examples::Fail(examples::kExitUsage, "name a scenario");

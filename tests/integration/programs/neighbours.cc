@@ -1,5 +1,5 @@
 // Clients that a test uses as scenery: one that works until it is told to end, one that holds memory with work in flight
-// until it is killed, one that stops at a chosen point.
+// until it is killed, one that stops at a chosen point, one whose blocks end one by one.
 #include <poll.h>
 #include <unistd.h>
 
@@ -69,6 +69,25 @@ int Hold(Arguments) {
     if (round == 0) Say("ready");
     Check(cuCtxSynchronize(), "cuCtxSynchronize");
   }
+}
+
+// A kernel of three blocks, of which one more ends with each line of the test's.
+int Turnstile(Arguments) {
+  constexpr unsigned kBlocks = 3;
+  const examples::Gpu gpu(integration_client_kernels);
+  const Kernels kernels(gpu);
+  examples::PinnedArray<unsigned> passed(1);
+  *passed.data() = 0;
+  const Stream stream(CU_STREAM_NON_BLOCKING);
+  kernels.AwaitTurns(passed.device_address(), kBlocks, stream);
+  Say("ready");
+  while (*passed.data() < kBlocks) {
+    char letter = 0;
+    if (read(STDIN_FILENO, &letter, 1) != 1) return 1;
+    if (letter == '\n') __atomic_store_n(passed.data(), *passed.data() + 1, __ATOMIC_RELEASE);
+  }
+  stream.Synchronize();
+  return 0;
 }
 
 // More commands than anybody keeps for a program, behind a host function that returns when the test writes a line.

@@ -34,6 +34,7 @@ int Backlog(Arguments);
 int Neighbour(Arguments);
 int Hold(Arguments);
 int StopAt(Arguments);
+int Turnstile(Arguments);
 
 // Ends the program with `what` on standard error if something is not as it must be.
 void Expect(bool holds, const std::string& what);
@@ -53,10 +54,12 @@ class Kernels {
   CUresult TryToMix(CUdeviceptr values, unsigned count, unsigned rounds, CUstream stream) const;
   // Does not end before somebody writes something else than 0 to `flag`.
   void AwaitFlag(CUdeviceptr flag, CUstream stream) const;
+  // Blocks of the most threads there can be, of which the first `passed` end.
+  void AwaitTurns(CUdeviceptr passed, unsigned blocks, CUstream stream) const;
   void WriteTo(CUdeviceptr address, CUstream stream) const;
 
  private:
-  CUfunction fill_, mix_, await_flag_, write_to_;
+  CUfunction fill_, mix_, await_flag_, await_turn_, write_to_;
 };
 
 unsigned Mixed(unsigned value, unsigned rounds);
