@@ -43,7 +43,8 @@ GpuCapacity GpuCapacity::Of(const Driver& driver, CUdevice device) {
     return static_cast<double>(std::max(1, value));
   };
   const double sms = ask(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
-  return {.threads = sms * ask(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR),
+  return {.multiprocessors = sms,
+          .threads = sms * ask(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR),
           .registers = sms * ask(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR),
           .shared_bytes = sms * ask(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR)};
 }
@@ -69,6 +70,7 @@ CUresult Module::Describe(const std::string& name, Kernel& kernel) const {
   const auto attribute = [&](CUfunction_attribute which) { return std::max(0, kernel.attributes[which]); };
   kernel.share_of_thread = std::max(1 / gpu_.threads, attribute(CU_FUNC_ATTRIBUTE_NUM_REGS) / gpu_.registers);
   kernel.share_of_shared_byte = 1 / gpu_.shared_bytes;
+  kernel.multiprocessors = gpu_.multiprocessors;
   kernel.identity = ExtendHash(image_hash_, HashOfText(name));
   kernel.prints = text_.prints.contains(name);
   kernel.asserts = text_.asserts.contains(name);

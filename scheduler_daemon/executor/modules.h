@@ -33,6 +33,7 @@ namespace paella::scheduler_daemon {
 
 // What all SMs together have of what kernels take.
 struct GpuCapacity {
+  double multiprocessors = 1;
   double threads = 1;
   double registers = 1;
   double shared_bytes = 1;
@@ -55,6 +56,7 @@ class Module {
     // Of the GPU: what a thread takes, and what a byte of a block's shared memory takes.
     double share_of_thread = 1;
     double share_of_shared_byte = 1;
+    double multiprocessors = 1;  // that the GPU has
   };
 
   Module(const Driver& driver, const GpuCapacity& gpu, CUmodule handle, KernelText text, std::uint64_t image_hash)

@@ -3,7 +3,10 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cmath>
+#include <cstring>
 #include <variant>
 
 #include "scheduler_daemon/executor/client_objects.h"
@@ -19,12 +22,48 @@ std::uint64_t SizeClass(std::uint64_t size_bytes) {
   return static_cast<std::uint64_t>(octave) * 4 + ((size_bytes >> (octave - 2)) & 3);
 }
 
-double ShareOfLaunch(const ipc::LaunchKernel& launch, const Module::Kernel& kernel) {
+using Cluster = std::array<std::uint32_t, 3>;
+
+// As the launch asks for it, else as the kernel was compiled for; one block without clusters.
+Cluster ClusterOf(const ipc::LaunchKernel& launch, const Module::Kernel& kernel) {
+  Cluster cluster{1, 1, 1};
+  constexpr std::array kRequired{CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH, CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_HEIGHT,
+                                 CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_DEPTH};
+  for (std::size_t i = 0; i < cluster.size() && kRequired[i] < kernel.attributes.size(); ++i) {
+    cluster[i] = static_cast<std::uint32_t>(std::max(1, kernel.attributes[kRequired[i]]));
+  }
+  CUlaunchAttribute attribute;
+  for (std::size_t at = 0; at + sizeof attribute <= launch.attributes.size(); at += sizeof attribute) {
+    std::memcpy(&attribute, launch.attributes.data() + at, sizeof attribute);
+    if (attribute.id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;
+    const auto& asked = attribute.value.clusterDim;
+    cluster = {std::max(1u, asked.x), std::max(1u, asked.y), std::max(1u, asked.z)};
+  }
+  return cluster;
+}
+
+// Of the clusters that fit on the GPU at once.
+double ShareOfClusters(double blocks, double share_of_block, double blocks_of_cluster, double multiprocessors) {
+  constexpr double kOfGpc = 16;
+  constexpr double kMostBlocksOfOne = 32;
+  constexpr double kRounding = 1e-6;
+  const double of_gpc = std::min(kOfGpc, multiprocessors);
+  const double blocks_of_one =
+      std::clamp(std::floor(1 / (share_of_block * multiprocessors) + kRounding), 1.0, kMostBlocksOfOne);
+  const double clusters_of_gpc = std::max(1.0, std::floor(of_gpc * blocks_of_one / blocks_of_cluster));
+  return std::ceil(blocks / blocks_of_cluster) / (clusters_of_gpc * std::floor(multiprocessors / of_gpc));
+}
+
+double ShareOfLaunch(const ipc::LaunchKernel& launch, const Module::Kernel& kernel, const Cluster& cluster) {
   const double blocks = static_cast<double>(launch.grid_x) * launch.grid_y * launch.grid_z;
   const double threads = static_cast<double>(launch.block_x) * launch.block_y * launch.block_z;
   const double shared_bytes = static_cast<double>(launch.shared_bytes) +
                               std::max(0, kernel.attributes[CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES]);
-  return std::min(1.0, blocks * std::max(threads * kernel.share_of_thread, shared_bytes * kernel.share_of_shared_byte));
+  const double share_of_block = std::max(threads * kernel.share_of_thread, shared_bytes * kernel.share_of_shared_byte);
+  const double blocks_of_cluster = static_cast<double>(cluster[0]) * cluster[1] * cluster[2];
+  const double share = blocks * share_of_block;
+  if (blocks_of_cluster == 1) return std::min(1.0, share);
+  return std::min(1.0, std::max(share, ShareOfClusters(blocks, share_of_block, blocks_of_cluster, kernel.multiprocessors)));
 }
 
 struct WorkOfNode {
@@ -46,11 +85,13 @@ struct WorkOfNode {
 std::uint64_t HashOfText(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
 Work WorkOfLaunch(const ipc::LaunchKernel& launch, const Module::Kernel& kernel) {
+  const Cluster cluster = ClusterOf(launch, kernel);
   const KernelShape shape{.function = kernel.identity,
                           .grid = {launch.grid_x, launch.grid_y, launch.grid_z},
                           .block = {launch.block_x, launch.block_y, launch.block_z},
-                          .shared_bytes = launch.shared_bytes};
-  return {.shape = shape.Hash(), .share = ShareOfLaunch(launch, kernel)};
+                          .shared_bytes = launch.shared_bytes,
+                          .cluster = cluster};
+  return {.shape = shape.Hash(), .share = ShareOfLaunch(launch, kernel, cluster)};
 }
 
 std::uint64_t ShapeOfTransfer(ipc::MessageKind kind, std::uint64_t size_bytes) {

@@ -1,8 +1,11 @@
 // What policies know commands by: a hash of what makes the GPU do as much again, the same after a restart. Of a kernel its
-// code, grid, block and shared memory; of a copy or a memset its kind and size, to a quarter of an octave; of a graph
+// code, grid, block, cluster and shared memory; of a copy or a memset its kind and size, to a quarter of an octave; of a graph
 // what its nodes were when it was made.
 //
-// Beside it stands what of the GPU the command fills: of a kernel, by its blocks' threads, registers and shared memory.
+// Beside it stands what of the GPU the command fills: of a kernel, by its blocks' threads, registers and shared memory. The
+// blocks of a cluster must all find room in one GPC at once, so a kernel of clusters fills at least the part of the GPU that
+// its clusters are of those which fit. How many do is estimated, and not asked of the driver for each launch: a GPC counts as
+// 16 SMs (an H100's have 16 or 18), and a block takes as much of an SM as its resources say.
 //
 // Never used for anything but predictions: two things with one hash cost nothing but a wrong guess.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_SHAPES_H_

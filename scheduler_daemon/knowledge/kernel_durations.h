@@ -1,4 +1,4 @@
-// How long kernels take, learned online by function and shape (grid, block, shared memory), without a profiling pass.
+// How long kernels take, learned online by function and shape (grid, block, cluster, shared memory), without a profiling pass.
 //
 // A kernel never seen counts as long as the mean of all (50 µs before anything was measured): a place in the middle.
 //
@@ -18,11 +18,14 @@ struct KernelShape {
   std::array<std::uint32_t, 3> grid{1, 1, 1};
   std::array<std::uint32_t, 3> block{1, 1, 1};
   std::uint32_t shared_bytes = 0;
+  std::array<std::uint32_t, 3> cluster{1, 1, 1};  // in blocks
 
   std::uint64_t Hash() const {
     std::uint64_t hash = ExtendHash(function, shared_bytes);
     for (const std::uint32_t size : grid) hash = ExtendHash(hash, size);
     for (const std::uint32_t size : block) hash = ExtendHash(hash, size);
+    if (cluster == std::array<std::uint32_t, 3>{1, 1, 1}) return hash;
+    for (const std::uint32_t size : cluster) hash = ExtendHash(hash, size);
     return hash;
   }
 };
