@@ -24,6 +24,7 @@ programs=(
   tests/integration/integration_printing tests/integration/integration_sharing
   tests/integration/virtual_memory_program
   tests/bad_calls/bad_calls tests/benchmark/driver_benchmark tests/benchmark/channel_benchmark
+  tests/benchmark/completion_benchmark
 )
 data=(examples/digits/data/digits.csv examples/digits/data/digits_weights.txt)
 
