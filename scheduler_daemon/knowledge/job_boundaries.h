@@ -47,6 +47,7 @@ class JobBoundaries {
     if (outstanding_ != 0) return false;
     return commands_ == 0 || seen_ || now_ns - last_completion_ns_ > kPauseNs;
   }
+  std::uint64_t last_completion_ns() const { return last_completion_ns_; }  // 0: none yet
 
  private:
   std::uint64_t commands_ = 0;  // of the present job

@@ -44,6 +44,7 @@ void CommandFeed::RemoveClient(ClientId id, std::uint64_t now_ns) {
   if (--tenants_[tenant].clients != 0) return;
   --connected_tenants_;
   tenants_[tenant] = TenantUse();
+  flight_.TenantLeft(tenant);
   host_.TenantLeft(tenant, now_ns);
 }
 
@@ -60,6 +61,7 @@ void CommandFeed::AtRest(ClientId id, std::uint32_t waits_ended) {
 
 void CommandFeed::BeginRound(std::uint64_t now_ns) {
   ask_again_ns_ = kNever;
+  if (std::exchange(policies_seen_, host_.installed()) != host_.installed()) flight_.UsePolicy(host_.policy_name());
   std::erase_if(resting_, [&](ClientId id) {
     Client& client = clients_[id];
     const bool is_idle = client.job && client.outstanding == 0;
@@ -101,9 +103,9 @@ Prediction CommandFeed::Predict(const Work& work) const {
 }
 
 void CommandFeed::Ready(ClientId id, std::uint32_t number, std::uint64_t sequence, std::uint64_t arrival,
-                        const Work& work, std::uint64_t now_ns) {
+                        const Work& work, std::uint64_t now_ns, const ReadTimes& read) {
   Client& client = clients_[id];
-  const JobId job = JobForNext(client, now_ns);
+  const JobId job = JobForNext(client, read, now_ns);
   const Prediction prediction = Predict(work);
   const ReadyId command = host_.CommandReady({.client = client.number,
                                               .tenant = client.tenant,
@@ -121,14 +123,18 @@ void CommandFeed::Ready(ClientId id, std::uint32_t number, std::uint64_t sequenc
   ++client.outstanding;
   ++jobs_[job].outstanding;
   ++tenants_[client.tenant].outstanding;
+  flight_.Ready(job, read, now_ns);
 }
 
 // The job that a client's next command belongs to.
-JobId CommandFeed::JobForNext(Client& client, std::uint64_t now_ns) {
+JobId CommandFeed::JobForNext(Client& client, const ReadTimes& read, std::uint64_t now_ns) {
   const JobBoundaries::Begin begin = client.boundaries.Submitted(now_ns);
   if (begin != JobBoundaries::Begin::kNo || !client.job) {
-    EndJob(client, begin == JobBoundaries::Begin::kCut, now_ns);
+    const bool cuts = begin == JobBoundaries::Begin::kCut;
+    EndJob(client, cuts, now_ns);
     BeginJob(client, now_ns);
+    const std::uint64_t not_before_ns = cuts ? now_ns : client.boundaries.last_completion_ns();
+    flight_.JobBegan(*client.job, host_.Job(*client.job), read, not_before_ns, now_ns);
   }
   return *client.job;
 }
@@ -160,6 +166,7 @@ void CommandFeed::EndIfDone(JobId id, std::uint64_t now_ns) {
   if (!job.is_over || job.outstanding != 0) return;
   // One that was cut ended where its program did not, and one without a command is none.
   if (!job.was_cut && job.path.commands != 0) knowledge_.JobDone(job.path);
+  flight_.JobEnded(id, job.was_cut);
   if (job.record && recorder_ && !job.record->commands.empty()) recorder_(std::move(*job.record));
   job = Job();
   host_.EndJob(id, now_ns);
@@ -180,6 +187,7 @@ void CommandFeed::Withdraw(ClientId id, std::uint32_t number, std::uint64_t now_
   const ReadyId command = std::exchange(stream.announced, kNone);
   const CommandInfo info = host_.Command(command);
   host_.Withdraw(command, now_ns);
+  flight_.Withdrawn(info.job, now_ns);
   CountOut(clients_[id], info, now_ns);
   EndIfDone(info.job, now_ns);
 }
@@ -192,6 +200,7 @@ void CommandFeed::WithdrawAll(ClientId id, std::uint64_t now_ns) {
 
 std::optional<CommandFeed::Choice> CommandFeed::Pick(std::uint64_t now_ns) {
   const std::optional<ReadyId> command = host_.Pick(now_ns);
+  if (!command && host_.ready() != 0) flight_.PolicyWaits(now_ns);
   if (!command || !MayGo(*command, now_ns)) return std::nullopt;
   return Choice{entries_[*command].client, entries_[*command].stream, *command};
 }
@@ -203,6 +212,7 @@ bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
   if (entries_[command].work.engine != Engine::kCompute && !settings_.limits.one_at_a_time) return true;
   EngineUse& use = UseOf(command);
   if (HasRoom(use, now_ns) || (ForgetOverdue(now_ns) && HasRoom(use, now_ns))) return true;
+  flight_.NoRoom(now_ns);
   if (settings_.limits.one_at_a_time) return false;
   const auto total_ahead_ns = static_cast<double>(settings_.limits.total_ahead_ns);
   const bool time_makes_room = use.behind_ns() <= total_ahead_ns;
@@ -246,11 +256,11 @@ void CommandFeed::LeaveBusy(Stream& stream) {
 // Best-effort work waits while latency work is there, but not for ever.
 bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
   if (!host_.policy_goes_by_classes() || host_.Tenant(tenant).tenant_class != TenantClass::kBestEffort) return false;
-  bool is_latency_there = false;
+  std::optional<TenantId> latency;
   for (TenantId other = 0; other < tenants_.size(); ++other) {
-    is_latency_there |= tenants_[other].outstanding != 0 && host_.Tenant(other).tenant_class == TenantClass::kLatency;
+    if (tenants_[other].outstanding != 0 && host_.Tenant(other).tenant_class == TenantClass::kLatency) latency = other;
   }
-  if (!is_latency_there) {
+  if (!latency) {
     held_since_ns_.reset();
     return false;
   }
@@ -258,6 +268,7 @@ bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
   const std::uint64_t until_ns = *held_since_ns_ + settings_.limits.longest_hold_ns;
   if (now_ns > until_ns) return false;  // one goes, and the next is held anew
   ask_again_ns_ = std::min(ask_again_ns_, until_ns + 1);
+  flight_.Held(*latency, now_ns);
   return true;
 }
 
@@ -292,6 +303,7 @@ bool CommandFeed::Dispatched(ClientId id, std::uint32_t number, std::uint64_t no
   host_.Dispatched(command, now_ns);
 
   const CommandInfo& info = host_.Command(command);
+  flight_.Dispatched(info.job, host_.picked_overdue(), now_ns);
   Job& job = jobs_[info.job];
   if (job.record) {
     entry.number = job.record->commands.size();
@@ -344,6 +356,7 @@ void CommandFeed::Completed(ClientId id, std::uint32_t number, std::uint64_t seq
   Stream& stream = StreamOf(id, number);
   if (stream.first == kNone || entries_[stream.first].sequence > sequence) return;
   const Batch batch = Sight(stream, sequence, now_ns);
+  if (batch.guessed_ns == 0) flight_.Ran(host_.Command(stream.first).job, batch.took_ns, batch.known_ns);
   const bool was_overdue = std::exchange(stream.is_overdue, false);
   while (stream.first != kNone && entries_[stream.first].sequence <= sequence) {
     const ReadyId command = stream.first;
@@ -375,6 +388,7 @@ void CommandFeed::CompleteOne(ReadyId command, const Batch& batch, std::uint64_t
   job.path.measured_ns += measured_ns;
   if (job.record) job.record->commands[entries_[command].number].duration_ns = measured_ns;
   host_.Completed(command, measured_ns, now_ns);
+  flight_.Completed(info.job, now_ns);
   CountOut(clients_[entries_[command].client], info, now_ns);
   EndIfDone(info.job, now_ns);
 }

@@ -27,6 +27,7 @@
 #include "scheduler_daemon/knowledge/job_boundaries.h"
 #include "scheduler_daemon/knowledge/knowledge.h"
 #include "scheduler_daemon/policies/engine_use.h"
+#include "scheduler_daemon/policies/flight_recorder.h"
 #include "scheduler_daemon/policies/in_flight_limits.h"
 #include "scheduler_daemon/policies/policy_host.h"
 #include "scheduler_daemon/policies/work.h"
@@ -79,7 +80,7 @@ class CommandFeed {
   // Whether the stream may be given more, and has nothing announced.
   bool WantsHead(ClientId client, std::uint32_t stream, std::uint64_t now_ns);
   void Ready(ClientId client, std::uint32_t stream, std::uint64_t sequence, std::uint64_t arrival, const Work& work,
-             std::uint64_t now_ns);
+             std::uint64_t now_ns, const ReadTimes& read = {});
   void Withdraw(ClientId client, std::uint32_t stream, std::uint64_t now_ns);  // if it is announced
   // All that is announced, and the rest of the job will not come.
   void WithdrawAll(ClientId client, std::uint64_t now_ns);
@@ -105,6 +106,9 @@ class CommandFeed {
   const PolicyHost& host() const { return host_; }
   const Knowledge& knowledge() const { return knowledge_; }
   const InFlightLimits& limits() const { return settings_.limits; }
+  // Where the time of jobs goes.
+  FlightRecorder& flight() { return flight_; }
+  const FlightRecorder& flight() const { return flight_; }
   bool is_shared() const { return connected_tenants_ > 1; }
 
  private:
@@ -162,7 +166,7 @@ class CommandFeed {
   };
 
   Stream& StreamOf(ClientId client, std::uint32_t stream);
-  JobId JobForNext(Client& client, std::uint64_t now_ns);
+  JobId JobForNext(Client& client, const ReadTimes& read, std::uint64_t now_ns);
   void BeginJob(Client& client, std::uint64_t now_ns);
   void EndJob(Client& client, bool was_cut, std::uint64_t now_ns);
   void EndIfDone(JobId job, std::uint64_t now_ns);
@@ -188,6 +192,7 @@ class CommandFeed {
 
   Settings settings_;
   PolicyHost host_;
+  FlightRecorder flight_;
   Knowledge knowledge_;
   std::vector<Client> clients_;
   std::vector<ClientId> free_clients_;
@@ -202,6 +207,7 @@ class CommandFeed {
   std::function<void(RecordedJob)> recorder_;
   std::uint64_t ask_again_ns_ = kNever;  // since the round began
   std::uint64_t last_overdue_look_ns_ = 0;
+  std::uint64_t policies_seen_ = 0;  // PolicyHost::installed
 };
 
 }  // namespace paella::scheduler_daemon

@@ -56,6 +56,7 @@ bool PolicyHost::Guard(std::uint64_t now_ns, Call call) {
 void PolicyHost::Install(std::unique_ptr<PolicyOperations> policy, std::uint64_t now_ns) {
   policy_ = policy != nullptr ? std::move(policy) : std::make_unique<FifoPolicy>();
   stalled_since_ns_ = kNever;
+  ++installed_;
   Guard(now_ns, [&] {
     starvation_bound_ns_ = policy_->starvation_bound_ns();
     goes_by_classes_ = policy_->goes_by_classes();

@@ -74,6 +74,7 @@ class PolicyHost : private PolicyView {
 
   std::string_view policy_name() const { return policy_->name(); }
   bool policy_goes_by_classes() const { return goes_by_classes_; }
+  std::uint64_t installed() const { return installed_; }  // policies, ever; it decides since it was
   std::uint64_t evicted() const { return evicted_; }  // policies, ever
   const std::deque<Eviction>& evictions() const { return evictions_; }  // the last few
   // Whether the last pick was the starvation bound's, and not the policy's.
@@ -143,6 +144,7 @@ class PolicyHost : private PolicyView {
   std::uint64_t overdue_picks_ = 0;
   bool picked_overdue_ = false;
   std::deque<Eviction> evictions_;
+  std::uint64_t installed_ = 0;
   std::uint64_t evicted_ = 0;
 };
 

@@ -58,6 +58,7 @@ class Simulation {
 
   PolicyHost& host() { return feed_.host(); }
   const CommandFeed& feed() const { return feed_; }
+  FlightRecorder& flight() { return feed_.flight(); }
   const Knowledge& knowledge() const { return feed_.knowledge(); }
 
  private:
