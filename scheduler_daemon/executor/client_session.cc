@@ -62,8 +62,9 @@ void ClientSession::SetLastWords(std::string_view errors) {
 
 void ClientSession::SetStickyError(CUresult result) { channel_.SetStickyError(result); }
 
-std::size_t ClientSession::Poll(std::size_t limit, std::uint64_t& arrivals) {
+std::size_t ClientSession::Poll(std::size_t limit, std::uint64_t& arrivals, const ReadTimes& read) {
   arrivals_ = &arrivals;
+  read_ = read;
   const std::size_t callbacks = EndCallbacks();
   std::size_t count = 0;
   for (; count < limit && broken_.empty() && HasRoom(); ++count) {
@@ -155,6 +156,7 @@ std::byte* ClientSession::Staging(std::uint64_t offset, std::uint64_t size_bytes
 
 void ClientSession::EnqueueCommand(Command command) {
   command.arrival = (*arrivals_)++;
+  command.read = read_;
   command.record_bytes = record_.size();
   if (!streams_.Enqueue(std::move(command))) return Break("a command is out of its stream's order");
   ++tenant_->pending_commands;

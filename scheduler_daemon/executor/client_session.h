@@ -44,8 +44,8 @@ class ClientSession {
   ~ClientSession();  // after the client's last command is done
 
   // Reads which callbacks have run, and up to `limit` records, as long as there is room for what they ask for. Returns how
-  // many there were.
-  std::size_t Poll(std::size_t limit, std::uint64_t& arrivals);
+  // many there were. `read`: now, and when it was polled before.
+  std::size_t Poll(std::size_t limit, std::uint64_t& arrivals, const ReadTimes& read);
 
   // Set once: why the client has to end, empty while it is well.
   const std::string& broken() const { return broken_; }
@@ -222,6 +222,7 @@ class ClientSession {
   StreamTable streams_;
   std::string broken_;
   std::uint64_t* arrivals_ = nullptr;  // valid during Poll
+  ReadTimes read_;
   bool has_news_ = false;
   // Ours; the shared ones are for the client. Between them are the callbacks that it was handed and has not run.
   std::uint64_t callback_tail_ = 0;

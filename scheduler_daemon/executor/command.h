@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "scheduler_daemon/executor/word_condition.h"
+#include "scheduler_daemon/policies/flight_recorder.h"
 #include "scheduler_daemon/policies/work.h"
 
 namespace paella::scheduler_daemon {
@@ -35,6 +36,7 @@ struct Command {
   std::uint32_t stream = 0;
   std::uint64_t sequence = 0;
   std::uint64_t arrival = 0;   // counts all commands of all clients
+  ReadTimes read;
   Kind kind = Kind::kGpu;
   std::uint64_t callback = 0;  // of kCallback
   std::uint64_t record_bytes = 0;  // what it came in: about what `issue` keeps

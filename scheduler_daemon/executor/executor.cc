@@ -26,6 +26,7 @@
 #include "ipc/waiting.h"
 #include "scheduler_daemon/executor/device_description.h"
 #include "scheduler_daemon/executor/gpu_streams.h"
+#include "scheduler_daemon/executor/job_report.h"
 #include "scheduler_daemon/executor/knowledge_file.h"
 #include "scheduler_daemon/executor/modules.h"
 #include "scheduler_daemon/executor/output_capture.h"
@@ -133,6 +134,7 @@ class Executor {
   void BringLastWords();
   void RunInbox();
   void HandleDeparted();
+  void ReportJobs(std::uint64_t tag);
   void RecordTrace(const ipc::TraceControl& request);
   void LogEvictions();
   void KeepKnowledge(Clock::time_point now);
@@ -234,6 +236,12 @@ bool Executor::OnPacket(ipc::Packet& packet) {
           report.document = DescribeStatus({scheduler_, tenants_, modules_, slabs_}, NowNs());
           control_.SendText(report, &ipc::StatusReport::document);
         });
+        return true;
+      }
+      return false;
+    case ipc::JobsRequest::kKind:
+      if (const auto message = packet.As<ipc::JobsRequest>()) {
+        Tell([this, tag = message->tag] { ReportJobs(tag); });
         return true;
       }
       return false;
@@ -348,11 +356,22 @@ void Executor::Sleep() {
     const auto step = SleepStep();
     const timespec timeout{step.count() / 1'000'000'000, step.count() % 1'000'000'000};
     ppoll(fds.data(), fds.size(), &timeout, nullptr);
+    scheduler_.WokeUp(NowNs());
     for (const pollfd& fd : fds) ClearBell(fd);
   } else {
     last_worked_ = Clock::now();
   }
   set_sleeping(0);
+}
+
+void Executor::ReportJobs(std::uint64_t tag) {
+  auto jobs = std::make_shared<const FlightReport>(scheduler_.ReportJobs(NowNs()));
+  reaper_.Post([this, tag, jobs] {  // the text of many jobs takes a while
+    ipc::StatusReport report;
+    report.tag = tag;
+    report.document = DescribeJobs(*jobs);
+    control_.SendText(report, &ipc::StatusReport::document);
+  });
 }
 
 void Executor::RecordTrace(const ipc::TraceControl& request) {

@@ -43,6 +43,7 @@ void Scheduler::Add(std::unique_ptr<ClientSession> session, const TenantInfo& in
   client->session = std::move(session);
   client->bindings.resize(ipc::kMaxStreams);
   const Tenant& tenant = client->session->tenant();
+  feed_.flight().NameTenant(tenant.number, tenant.name);
   client->in_feed =
       feed_.AddClient(client->session->identity().client, tenant.number, HashOfText(tenant.name), info, now_ns);
   if (client->in_feed >= clients_of_feed_.size()) clients_of_feed_.resize(client->in_feed + 1);
@@ -98,7 +99,7 @@ void Scheduler::EndSlicedHeads(Client& client, std::uint64_t now_ns) {
 
 bool Scheduler::Step(std::uint64_t now_ns) {
   if (failure_ != CUDA_SUCCESS) return false;
-  const bool read = Read();
+  const bool read = Read(now_ns);
   const bool completed = CompleteFinished(now_ns);
   const bool dispatched = Dispatch(now_ns);
   for (const auto& client : clients_) {
@@ -108,13 +109,14 @@ bool Scheduler::Step(std::uint64_t now_ns) {
   return read || completed || dispatched;
 }
 
-bool Scheduler::Read() {
+bool Scheduler::Read(std::uint64_t now_ns) {
   bool any = false;
+  const ReadTimes times{.looked_ns = std::exchange(looked_ns_, now_ns), .read_ns = now_ns};
   for (const auto& client : clients_) {
     ClientSession& session = *client->session;
     if (client->detached || !session.ready()) continue;
     if (session.streams().idle()) feed_.AtRest(client->in_feed, session.waits_ended());
-    any |= session.Poll(kRecordsPerTurn, arrivals_) != 0;
+    any |= session.Poll(kRecordsPerTurn, arrivals_, times) != 0;
   }
   return any;
 }
@@ -244,7 +246,7 @@ void Scheduler::Announce(Client& client, std::uint64_t now_ns) {
     const Command& head = queue.waiting.front();
     const bool is_slice = head.slices != nullptr;
     feed_.Ready(client.in_feed, stream, PositionBehindNext(queue), head.arrival,
-                is_slice ? head.slices->WorkOf(queue.slices_dispatched) : head.work, now_ns);
+                is_slice ? head.slices->WorkOf(queue.slices_dispatched) : head.work, now_ns, head.read);
   }
 }
 

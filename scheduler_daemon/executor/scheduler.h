@@ -59,6 +59,8 @@ class Scheduler {
 
   // Whether anything was read, completed or dispatched.
   bool Step(std::uint64_t now_ns);
+  // Since the last step nobody looked at the rings, and clients knew it.
+  void WokeUp(std::uint64_t now_ns) { looked_ns_ = now_ns; }
   // Asks the driver whether what is in flight still can end: slow, for when nothing happened for a while.
   void CheckHealth();
 
@@ -81,6 +83,11 @@ class Scheduler {
   // Whether some client's stream waits for what may happen without a word to us.
   bool holding() const { return holding_; }
   const CommandFeed& feed() const { return feed_; }
+  // Where the time of recent jobs went, those that are over by now included.
+  FlightReport ReportJobs(std::uint64_t now_ns) {
+    feed_.BeginRound(now_ns);
+    return feed_.flight().Report(now_ns);
+  }
   // Gets each job that begins from now on, when it has ended; null: nobody does.
   using Recorder = std::function<void(const RecordedJob&, const std::string& tenant, const TenantInfo&)>;
   void SetRecorder(Recorder recorder);
@@ -108,7 +115,7 @@ class Scheduler {
   };
 
   void DropWaiting(Client& client, std::uint64_t now_ns);
-  bool Read();
+  bool Read(std::uint64_t now_ns);
   bool CompleteFinished(std::uint64_t now_ns);
   bool Dispatch(std::uint64_t now_ns);
   bool DispatchAllSoftware(std::uint64_t now_ns);
@@ -151,6 +158,7 @@ class Scheduler {
   std::vector<Client*> clients_of_feed_;  // by CommandFeed's number
   std::vector<std::uint32_t> visited_;  // by DispatchSoftware; kept, so that a dispatch allocates nothing for it
   std::uint64_t arrivals_ = 0;
+  std::uint64_t looked_ns_ = 0;  // at the rings
   std::uint64_t in_flight_ = 0;
   bool holding_ = false;
   CUresult failure_ = CUDA_SUCCESS;

@@ -37,6 +37,8 @@ std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns) 
     std::size_t waiting = 0;
     for (const std::uint32_t stream : session.streams().active()) waiting += session.streams().at(stream).waiting.size();
     const Tenant& tenant = session.tenant();
+    const CommandFeed& feed = executor.scheduler.feed();
+    const FlightRecorder::TenantLatency latency = feed.flight().LatencyOf(tenant.number);
     clients.push_back({{"client", session.identity().client},
                        {"tenant", tenant.name},
                        {"launches", session.launches.load()},
@@ -44,7 +46,11 @@ std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns) 
                        {"waiting", waiting},
                        {"in_flight_tenant", tenant.in_flight},
                        {"memory_bytes", tenant.memory.used_bytes()},
-                       {"gpu_seconds", static_cast<double>(BusyNs(tenant, now_ns)) * 1e-9}});
+                       {"gpu_seconds", static_cast<double>(BusyNs(tenant, now_ns)) * 1e-9},
+                       {"charged_seconds", static_cast<double>(feed.host().Tenant(tenant.number).gpu_time_ns) * 1e-9},
+                       {"jobs", latency.jobs},
+                       {"job_p50_ms", static_cast<double>(latency.p50_ns) * 1e-6},
+                       {"job_p99_ms", static_cast<double>(latency.p99_ns) * 1e-6}});
   });
   auto finished = nlohmann::json::array();
   for (const auto& [tenant, gpu_seconds] : executor.tenants.finished()) {

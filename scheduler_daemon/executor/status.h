@@ -21,9 +21,9 @@ struct ExecutorParts {
 
 // {"scheduling": {"running_policy", "evictions": [{"policy", "reason", "detail"}], "kernels", "job_prefixes": how many
 // are known, "kernel_accuracy", "job_accuracy": {"predictions", "within_1.2": the part of them}}, "clients":
-// [{"client", "tenant", "launches", "slices", "waiting", "in_flight_tenant", "memory_bytes", "gpu_seconds"}], "finished":
-// [{"tenant", "gpu_seconds"}], "modules": {"loaded", "shared_loads"}, "ready_memory_bytes"}. Memory and GPU time are the
-// tenant's. Dispatching thread.
+// [{"client", "tenant", "launches", "slices", "waiting", "in_flight_tenant", "memory_bytes", "gpu_seconds",
+// "charged_seconds", "jobs", "job_p50_ms", "job_p99_ms"}], "finished": [{"tenant", "gpu_seconds"}], "modules": {"loaded",
+// "shared_loads"}, "ready_memory_bytes"}. Memory, GPU time and jobs are the tenant's. Dispatching thread.
 std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns);
 
 }  // namespace paella::scheduler_daemon

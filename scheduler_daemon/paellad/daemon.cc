@@ -225,7 +225,8 @@ void Daemon::OnControl(Guest& guest, const ipc::ControlRequest& request) {
   if (request.verb == "policy") return AnswerPolicy(guest.socket, request.argument);
   if (request.verb == "tenant") return AnswerTenant(guest.socket, request.argument);
   if (request.verb == "trace") return AskForTrace(std::move(guest.socket), request.argument);
-  Reply(guest.socket, true, "there is no verb '" + request.verb + "'; there are status, policy, tenant, trace");
+  if (request.verb == "why") return AskForJobs(std::move(guest.socket), request.argument);
+  Reply(guest.socket, true, "there is no verb '" + request.verb + "'; there are status, policy, tenant, trace, why");
 }
 
 void Daemon::AnswerPolicy(ipc::ControlSocket& socket, const std::string& text) {
@@ -250,16 +251,26 @@ void Daemon::AskForStatus(ipc::ControlSocket socket) {
   request.tag = next_tag_++;
   // Without an executor the question's time is over at once.
   const bool asked = executor_.device() != nullptr && executor_.Send(request);
-  questions_.emplace(request.tag, Question{std::move(socket), Clock::now() + (asked ? kReportTimeout : Clock::duration(0)), false});
+  questions_.emplace(request.tag, Question{std::move(socket), Clock::now() + (asked ? kReportTimeout : Clock::duration(0))});
 }
 
 void Daemon::AskForTrace(ipc::ControlSocket socket, const std::string& what) {
   if (what != "start" && what != "stop") return Reply(socket, true, "a trace can be told to start and to stop");
   ipc::TraceControl request;
-  request.tag = next_tag_++;
   request.start = what == "start" ? 1 : 0;
+  AskToHandOn(std::move(socket), request);
+}
+
+void Daemon::AskForJobs(ipc::ControlSocket socket, const std::string& argument) {
+  if (!argument.empty()) return Reply(socket, true, "why tells of all jobs, and takes no argument");
+  AskToHandOn(std::move(socket), ipc::JobsRequest());
+}
+
+template <typename Request>
+void Daemon::AskToHandOn(ipc::ControlSocket socket, Request request) {
+  request.tag = next_tag_++;
   if (executor_.device() == nullptr || !executor_.Send(request)) return Reply(socket, true, "there is no executor now");
-  questions_.emplace(request.tag, Question{std::move(socket), Clock::now() + kReportTimeout, true});
+  questions_.emplace(request.tag, Question{std::move(socket), Clock::now() + kReportTimeout, false});
 }
 
 void Daemon::OnStatusReport(const ipc::StatusReport& report) {
@@ -270,9 +281,9 @@ void Daemon::OnStatusReport(const ipc::StatusReport& report) {
   const auto question = questions_.find(report.tag);
   if (question == questions_.end()) return;
   Reply(question->second.socket, false,
-        question->second.is_of_trace
-            ? report.document
-            : StatusDocument(settings_, executor_, clients_, report.document, UptimeSeconds()));
+        question->second.is_status
+            ? StatusDocument(settings_, executor_, clients_, report.document, UptimeSeconds())
+            : report.document);
   questions_.erase(question);
 }
 
@@ -283,10 +294,10 @@ void Daemon::AnswerLateQuestions() {
       ++question;
       continue;
     }
-    if (question->second.is_of_trace) {
-      Reply(question->second.socket, true, "the executor does not answer");
-    } else {
+    if (question->second.is_status) {
       Reply(question->second.socket, false, StatusDocument(settings_, executor_, clients_, "", UptimeSeconds()));
+    } else {
+      Reply(question->second.socket, true, "the executor does not answer");
     }
     question = questions_.erase(question);
   }

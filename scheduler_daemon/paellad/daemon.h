@@ -49,7 +49,7 @@ class Daemon : private ExecutorListener {
   struct Question {  // of a control connection that waits for the executor's report
     ipc::ControlSocket socket;
     Clock::time_point deadline;
-    bool is_of_trace = false;
+    bool is_status = true;  // which paellad adds to; other reports are handed on as they are
   };
 
   // Each with a bound of its own for guests: silent ones of the one do not lock those of the other out.
@@ -79,6 +79,9 @@ class Daemon : private ExecutorListener {
   void OnControl(Guest& guest, const ipc::ControlRequest& request);
   void AskForStatus(ipc::ControlSocket socket);
   void AskForTrace(ipc::ControlSocket socket, const std::string& what);
+  void AskForJobs(ipc::ControlSocket socket, const std::string& argument);
+  template <typename Request>
+  void AskToHandOn(ipc::ControlSocket socket, Request request);
   void AnswerPolicy(ipc::ControlSocket& socket, const std::string& text);
   void AnswerTenant(ipc::ControlSocket& socket, const std::string& text);
   void DropLateGuests();
