@@ -9,6 +9,8 @@
 #include "scheduler_daemon/paellactl/control_client.h"
 #include "scheduler_daemon/paellactl/run.h"
 #include "scheduler_daemon/paellactl/status.h"
+#include "scheduler_daemon/paellactl/top.h"
+#include "scheduler_daemon/paellactl/why.h"
 
 namespace paella::paellactl {
 namespace {
@@ -24,6 +26,9 @@ struct Options {
   std::vector<std::string> policy;  // NAME key=value ...
   std::vector<std::string> tenant;
   double trace_seconds = 10;
+  bool once = false;
+  TopOptions top;
+  WhyOptions why;
 };
 
 struct Commands {
@@ -33,6 +38,8 @@ struct Commands {
   CLI::App* policy_set;
   CLI::App* tenant_set;
   CLI::App* trace_record;
+  CLI::App* top;
+  CLI::App* why;
 };
 
 // An option that is given must say something: "--tenant=" is a variable that was empty in somebody's script.
@@ -74,6 +81,32 @@ void AddDaemonChoice(CLI::App* app, DaemonChoice& choice) {
   socket->excludes(gpu);
 }
 
+CLI::App* AddTop(CLI::App& app, Options& options) {
+  CLI::App* top = app.add_subcommand("top", "Show what tenants do now: GPU share, queue, jobs, latencies");
+  top->add_option("--interval", options.top.interval_s, "Seconds between two tables")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  CLI::Option* count = top->add_option("--count", options.top.count, "Tables, then it ends (default: never)")
+                           ->check(CLI::Range(1, 1'000'000'000));
+  top->add_flag("--once", options.once, "One table")->excludes(count);
+  top->add_flag("--json", options.top.as_json, "As one JSON document, on one line, for each table");
+  AddDaemonChoice(top, options.daemon);
+  return top;
+}
+
+CLI::App* AddWhy(CLI::App& app, Options& options) {
+  constexpr std::size_t kLongestList = 1'000'000;
+  CLI::App* why = app.add_subcommand("why", "Show where the time of recent jobs went");
+  AddWord(why, "what", options.why.what, "A job's number, or a tenant for its newest job (default: a list of jobs)");
+  why->add_flag("--slowest", options.why.slowest, "The slowest first, not the newest");
+  why->add_option("--limit", options.why.limit, "Jobs in the list")
+      ->check(CLI::Range(std::size_t{1}, kLongestList))
+      ->capture_default_str();
+  why->add_flag("--json", options.why.as_json, "As one JSON document");
+  AddDaemonChoice(why, options.daemon);
+  return why;
+}
+
 Commands AddCommands(CLI::App& app, Options& options) {
   Commands commands{};
   app.set_version_flag("--version", "paellactl " PAELLA_VERSION);
@@ -102,6 +135,8 @@ Commands AddCommands(CLI::App& app, Options& options) {
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   AddDaemonChoice(commands.trace_record, options.daemon);
+  commands.top = AddTop(app, options);
+  commands.why = AddWhy(app, options);
   return commands;
 }
 
@@ -172,6 +207,11 @@ int Main(std::vector<std::string> words) {
   if (*commands.run) return Run(options.run, program);
   const auto paths = ControlSocketPaths(options.daemon, ipc::SocketEnvironment::OfThisProcess());
   if (*commands.status) return Print(Status(paths, options.as_json));
+  if (*commands.why) return Print(Why(paths, options.why));
+  if (*commands.top) {
+    if (options.once) options.top.count = 1;
+    return Top(paths, options.top);
+  }
   if (*commands.trace_record) return RecordTrace(options.trace_seconds, paths);
   if (*commands.tenant_set) return AskOrTell("tenant", options.tenant, paths);
   return AskOrTell("policy", options.policy, paths);

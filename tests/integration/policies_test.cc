@@ -1,4 +1,7 @@
 // What each policy does to the order of two programs' jobs, from end to end.
+#include <signal.h>
+
+#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <ostream>
@@ -112,6 +115,102 @@ constexpr Case kCases[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Of, OrderUnder, testing::ValuesIn(kCases),
                          [](const auto& each) { return std::string(each.param.name); });
+
+class Why : public Order {
+ protected:
+  // Of paellactl with these words.
+  std::string Ask(Words words) {
+    words.insert(words.begin(), PAELLA_TEST_CTL);
+    words.insert(words.end(), {"--socket", daemon_->socket()});
+    test::ChildProcess ctl(words, {});
+    EXPECT_TRUE(EndsWell(ctl));
+    return ctl.output();
+  }
+};
+
+TEST_F(Why, TheJobThatWaitsNamesTheOther) {
+  ASSERT_FALSE(daemon_->Ask("policy", "fifo starvation_ms=0").failed);
+  const auto first = StartClient(*daemon_, "first", Words{PAELLA_TEST_CLIENT, "racer", "150", "300"});
+  const auto second = StartClient(*daemon_, "second", Words{PAELLA_TEST_CLIENT, "racer", "10", "20"});
+  for (const auto& racer : {first.get(), second.get()}) {
+    ASSERT_TRUE(racer->WaitForOutput("ready")) << racer->errors();
+  }
+  Post(*first, "first", 150);
+  Post(*second, "second", 10);
+  for (const auto& racer : {first.get(), second.get()}) {
+    racer->WriteInput("begin\n");
+    ASSERT_TRUE(racer->WaitForOutput("begun")) << racer->errors();
+  }
+  DoneAt(*first), DoneAt(*second);
+  const auto job = nlohmann::json::parse(Ask({"why", "second", "--json"}));
+  EXPECT_EQ(job["tenant"], "second");
+  EXPECT_EQ(job["commands"], 10);
+  EXPECT_EQ(job["is_over"], true);
+  const auto names = [&](const char* tenant) {
+    return std::ranges::count_if(job["waiting"], [&](const auto& wait) { return wait["tenant"] == tenant; });
+  };
+  EXPECT_GT(names("first"), 0) << job;
+  EXPECT_EQ(names("second"), 0) << job;
+  std::uint64_t parts_ns = 0, waits_ns = 0;
+  for (const char* part : {"client_ns", "ring_ns", "waiting_ns", "gpu_queue_ns", "running_ns"}) {
+    parts_ns += job[part].get<std::uint64_t>();
+  }
+  for (const nlohmann::json& wait : job["waiting"]) waits_ns += wait["time_ns"].get<std::uint64_t>();
+  EXPECT_EQ(parts_ns, job["latency_ns"]);
+  EXPECT_EQ(waits_ns, job["waiting_ns"]);
+  const std::string words = Ask({"why", job["job"].dump()});
+  EXPECT_NE(words.find("behind first"), words.npos) << words;
+  const std::string list = Ask({"why", "--slowest"});
+  EXPECT_NE(list.find("MOST BEHIND\n"), list.npos) << list;
+}
+
+TEST_F(Why, NonsenseIsRefused) {
+  EXPECT_TRUE(daemon_->Ask("why", "something").failed);
+  test::ChildProcess ctl({PAELLA_TEST_CTL, "why", "nobody", "--socket", daemon_->socket()}, {});
+  EXPECT_TRUE(EndsWith(ctl, 1));
+  EXPECT_NE(ctl.errors().find("no recent job"), std::string::npos) << ctl.errors();
+}
+
+class Top : public DaemonTest {
+ protected:
+  Words Command(Words words) const {
+    words.insert(words.begin(), {PAELLA_TEST_CTL, "top", "--socket", daemon_->socket()});
+    return words;
+  }
+};
+
+TEST_F(Top, ShowsWhoIsThereAndIsPlainTextInAPipe) {
+  const auto client = StartClient(*daemon_, "alice", Scenario("neighbour"));
+  ASSERT_TRUE(client->WaitForOutput("ready")) << client->errors();
+  test::ChildProcess once(Command({"--once", "--interval", "0.1"}), {});
+  EXPECT_TRUE(EndsWell(once));
+  EXPECT_NE(once.output().find("\nalice   normal"), std::string::npos) << once.output();
+  EXPECT_EQ(once.output().find('\033'), std::string::npos);
+  test::ChildProcess twice(Command({"--count", "2", "--interval", "0.1", "--json"}), {});
+  EXPECT_TRUE(EndsWell(twice));
+  const std::string lines = twice.output();
+  EXPECT_EQ(std::ranges::count(lines, '\n'), 2);
+  const auto line = nlohmann::json::parse(lines.substr(0, lines.find('\n')));
+  EXPECT_EQ(line["tenants"][0]["tenant"], "alice");
+  client->WriteInput("end\n");
+  EXPECT_TRUE(EndsWell(*client));
+}
+
+TEST_F(Top, EndsWellBySignal) {
+  test::ChildProcess top(Command({"--interval", "0.1"}), {});
+  ASSERT_TRUE(top.WaitForOutput("TENANT"));
+  top.Signal(SIGINT);
+  EXPECT_TRUE(EndsWith(top, 0));
+}
+
+TEST_F(Top, TellsThatTheDaemonHasEnded) {
+  test::ChildProcess top(Command({"--interval", "0.1"}), {});
+  ASSERT_TRUE(top.WaitForOutput("TENANT"));
+  StopDaemon();
+  EXPECT_TRUE(EndsWith(top, 1));
+  EXPECT_NE(top.errors().find("paellactl: "), std::string::npos) << top.errors();
+  daemon_.reset();
+}
 
 class Scheduling : public DaemonTest {};
 

@@ -97,7 +97,26 @@ TEST(PaellactlTest, NoDaemon) {
                 "paellactl: there is no socket /nonexistent/a.sock.control; is paellad running?\n");
 }
 
+TEST(PaellactlTest, WhyAsksForAllJobs) {
+  FakeControlServer server;
+  server.Reply(false, R"({"jobs": []})");
+  ExpectFailure({"why", "alice", "--socket", server.path()}, 1, "there is no recent job, and no tenant with one, 'alice'");
+  server.Finish();
+  EXPECT_EQ(server.request().verb, "why");
+  EXPECT_EQ(server.request().argument, "");
+}
+
+TEST(PaellactlTest, TopWithoutADaemon) {
+  ExpectFailure({"top", "--once", "--socket", "/nonexistent/a.sock"}, 1, "paellactl: there is no socket");
+}
+
 TEST(PaellactlTest, Usage) {
+  ExpectFailure({"top", "--interval", "0"}, 2, "--interval");
+  ExpectFailure({"top", "--count", "0"}, 2, "--count");
+  ExpectFailure({"top", "--once", "--count", "2"}, 2, "--once");
+  ExpectFailure({"why", ""}, 2, "what");
+  ExpectFailure({"why", "a", "b"}, 2, "b");
+  ExpectFailure({"why", "--limit", "0"}, 2, "--limit");
   ExpectFailure({}, 2, "subcommand");
   ExpectFailure({"sattus"}, 2, "there is no command 'sattus'");
   ExpectFailure({"policy"}, 2, "subcommand");
