@@ -53,7 +53,7 @@ class Scheduler {
   // If it has clients.
   void SetTenant(std::string_view name, const TenantInfo& info, std::uint64_t now_ns);
   void SetPolicy(std::unique_ptr<PolicyOperations> policy, std::uint64_t now_ns) {
-    feed_.host().SetPolicy(std::move(policy), now_ns);
+    feed_.SetPolicy(std::move(policy), now_ns);
   }
   void PrintingPassed() { printing_.Passed(); }
 

@@ -24,14 +24,18 @@ constexpr SettingDescription StarvationMs(double initial) {
 constexpr SettingDescription kDebtKeptMs{"debt_kept_ms", 1'000, 0, kHourMs,
                                          "for how long a tenant without work keeps its debt"};
 
+// Of all policies.
+constexpr SettingDescription kAheadUs{"ahead_us", 0, 0, 1e6, "work in flight while another tenant is connected; 0: 100"};
+constexpr SettingDescription kSliceUs{"slice_us", 0, 0, 1e9, "how long slices of graphs are at most; 0: 100"};
+
 // Where the order itself starves nobody the bound is long: under overload all commands wait for longer than a short
 // one, and the order would become that of arrival.
-constexpr std::array kFair{StarvationMs(1'000)};
-constexpr std::array kBounded{StarvationMs(100)};
-constexpr std::array kUnbounded{StarvationMs(0)};
-constexpr std::array kWfq{StarvationMs(1'000), kDebtKeptMs};
+constexpr std::array kFair{kAheadUs, kSliceUs, StarvationMs(1'000)};
+constexpr std::array kBounded{kAheadUs, kSliceUs, StarvationMs(100)};
+constexpr std::array kUnbounded{kAheadUs, kSliceUs, StarvationMs(0)};
+constexpr std::array kWfq{kAheadUs, kSliceUs, StarvationMs(1'000), kDebtKeptMs};
 constexpr std::array kPaella{
-    StarvationMs(1'000), kDebtKeptMs,
+    kAheadUs, kSliceUs, StarvationMs(1'000), kDebtKeptMs,
     SettingDescription{"threshold_ms", 10, 0, kHourMs, "a tenant owed more goes first; 0: always the one owed most"}};
 
 template <typename Policy>
@@ -85,7 +89,10 @@ std::unique_ptr<PolicyOperations> MakePolicyOperations(std::string_view name, st
   }
   SettingValues values(found->settings);
   if (!values.Assign(assignments, error)) return nullptr;
-  return found->make(values);
+  auto policy = found->make(values);
+  policy->in_flight_wishes = {.ahead_ns = values.FromMicroseconds("ahead_us"),
+                              .slice_ns = values.FromMicroseconds("slice_us")};
+  return policy;
 }
 
 std::unique_ptr<PolicyOperations> MakePolicyOfText(std::string_view text, std::string& error) {

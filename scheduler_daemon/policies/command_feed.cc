@@ -13,10 +13,28 @@ constexpr double kSmallestShare = 1.0 / 32;
 constexpr std::uint64_t kShortestNs = 1'000;
 constexpr std::uint64_t kBetweenLooksNs = 500'000;
 
+InFlightLimits LimitsUnder(const PolicyOperations* policy, InFlightLimits limits) {
+  const InFlightWishes wishes = policy == nullptr ? InFlightWishes() : policy->in_flight_wishes;
+  if (wishes.ahead_ns != 0) {
+    limits.stream_ahead_ns = limits.total_ahead_ns = wishes.ahead_ns;
+    limits.mark_every_ns = wishes.ahead_ns / 4;
+  }
+  if (wishes.slice_ns != 0) limits.slice_ns = wishes.slice_ns;
+  return limits;
+}
+
 }  // namespace
 
 CommandFeed::CommandFeed(std::unique_ptr<PolicyOperations> policy, const Settings& settings, Knowledge knowledge)
-    : settings_(settings), host_(std::move(policy)), knowledge_(std::move(knowledge)) {}
+    : settings_(settings),
+      limits_(LimitsUnder(policy.get(), settings.limits)),
+      host_(std::move(policy)),
+      knowledge_(std::move(knowledge)) {}
+
+void CommandFeed::SetPolicy(std::unique_ptr<PolicyOperations> policy, std::uint64_t now_ns) {
+  limits_ = LimitsUnder(policy.get(), settings_.limits);
+  host_.SetPolicy(std::move(policy), now_ns);
+}
 
 CommandFeed::ClientId CommandFeed::AddClient(std::uint64_t number, TenantId tenant, std::uint64_t tenant_hash,
                                              const TenantInfo& info, std::uint64_t now_ns) {
@@ -73,7 +91,7 @@ void CommandFeed::BeginRound(std::uint64_t now_ns) {
 }
 
 bool CommandFeed::WantsSlices(ClientId client) const {
-  if (!is_shared() || settings_.limits.slice_ns == 0) return false;
+  if (!is_shared() || limits_.slice_ns == 0) return false;
   return !host_.policy_goes_by_classes() ||
          host_.Tenant(clients_[client].tenant).tenant_class != TenantClass::kLatency;
 }
@@ -87,9 +105,9 @@ bool CommandFeed::WantsHead(ClientId id, std::uint32_t number, std::uint64_t now
   const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
   const std::uint64_t ran_ns = std::min(now_ns - began_ns, host_.Command(stream.first).predicted_ns);
   const std::uint64_t to_run_ns = stream.ahead_ns - ran_ns;
-  if (to_run_ns <= settings_.limits.stream_ahead_ns) return true;
+  if (to_run_ns <= limits_.stream_ahead_ns) return true;
   if (ran_ns < host_.Command(stream.first).predicted_ns) {
-    ask_again_ns_ = std::min(ask_again_ns_, now_ns + to_run_ns - settings_.limits.stream_ahead_ns);
+    ask_again_ns_ = std::min(ask_again_ns_, now_ns + to_run_ns - limits_.stream_ahead_ns);
   }
   return false;
 }
@@ -209,12 +227,12 @@ bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
   if (!is_shared()) return true;
   if (!host_.picked_overdue() && IsHeld(host_.Command(command).tenant, now_ns)) return false;
   // Copies are bounded by their streams alone: one that had to wait here would keep kernels waiting that have room.
-  if (entries_[command].work.engine != Engine::kCompute && !settings_.limits.one_at_a_time) return true;
+  if (entries_[command].work.engine != Engine::kCompute && !limits_.one_at_a_time) return true;
   EngineUse& use = UseOf(command);
   if (HasRoom(use, now_ns) || (ForgetOverdue(now_ns) && HasRoom(use, now_ns))) return true;
   flight_.NoRoom(now_ns);
-  if (settings_.limits.one_at_a_time) return false;
-  const auto total_ahead_ns = static_cast<double>(settings_.limits.total_ahead_ns);
+  if (limits_.one_at_a_time) return false;
+  const auto total_ahead_ns = static_cast<double>(limits_.total_ahead_ns);
   const bool time_makes_room = use.behind_ns() <= total_ahead_ns;
   const double wait_ns = time_makes_room ? use.to_run_ns() - total_ahead_ns : kBetweenLooksNs;
   ask_again_ns_ = std::min(ask_again_ns_, now_ns + static_cast<std::uint64_t>(wait_ns) + 1);
@@ -222,9 +240,9 @@ bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
 }
 
 bool CommandFeed::HasRoom(EngineUse& use, std::uint64_t now_ns) const {
-  if (settings_.limits.one_at_a_time) return use.commands() == 0;
+  if (limits_.one_at_a_time) return use.commands() == 0;
   use.Advance(now_ns);
-  return use.filled() < kFull || use.to_run_ns() <= static_cast<double>(settings_.limits.total_ahead_ns);
+  return use.filled() < kFull || use.to_run_ns() <= static_cast<double>(limits_.total_ahead_ns);
 }
 
 // The first commands of streams that take far too long: what waits behind them waits for nobody knows what.
@@ -236,7 +254,7 @@ bool CommandFeed::ForgetOverdue(std::uint64_t now_ns) {
     Stream& stream = StreamOf(client, number);
     if (stream.is_overdue) continue;
     const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
-    const InFlightLimits& limits = settings_.limits;
+    const InFlightLimits& limits = limits_;
     const std::uint64_t predicted_ns = std::min(host_.Command(stream.first).predicted_ns, limits.longest_patience_ns);
     const std::uint64_t patience_ns =
         std::min(limits.overdue_factor * predicted_ns, limits.longest_patience_ns) + limits.patience_ns;
@@ -265,7 +283,7 @@ bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
     return false;
   }
   if (!held_since_ns_) held_since_ns_ = now_ns;
-  const std::uint64_t until_ns = *held_since_ns_ + settings_.limits.longest_hold_ns;
+  const std::uint64_t until_ns = *held_since_ns_ + limits_.longest_hold_ns;
   if (now_ns > until_ns) return false;  // one goes, and the next is held anew
   ask_again_ns_ = std::min(ask_again_ns_, until_ns + 1);
   flight_.Held(*latency, now_ns);
@@ -316,7 +334,7 @@ bool CommandFeed::Dispatched(ClientId id, std::uint32_t number, std::uint64_t no
   }
   stream.ahead_ns += info.predicted_ns;
   stream.unseen_ns += info.predicted_ns;
-  const bool look = info.observations < kWellKnown || (is_shared() && stream.unseen_ns >= settings_.limits.mark_every_ns);
+  const bool look = info.observations < kWellKnown || (is_shared() && stream.unseen_ns >= limits_.mark_every_ns);
   if (look) stream.unseen_ns = 0;
   return look;
 }

@@ -58,8 +58,9 @@ class CommandFeed {
     std::uint64_t sight_latency_ns = 0;
   };
 
-  // `policy` may be null: fifo.
+  // `policy` may be null: fifo. The limits are the policy's, where its settings name any.
   CommandFeed(std::unique_ptr<PolicyOperations> policy, const Settings& settings, Knowledge knowledge = {});
+  void SetPolicy(std::unique_ptr<PolicyOperations> policy, std::uint64_t now_ns);
   void SetSightLatency(std::uint64_t latency_ns) { settings_.sight_latency_ns = latency_ns; }
 
   // `client`: its number for people. `tenant_hash`: the same after a restart. `info`: the tenant's, from now on.
@@ -105,7 +106,7 @@ class CommandFeed {
   PolicyHost& host() { return host_; }
   const PolicyHost& host() const { return host_; }
   const Knowledge& knowledge() const { return knowledge_; }
-  const InFlightLimits& limits() const { return settings_.limits; }
+  const InFlightLimits& limits() const { return limits_; }
   // Where the time of jobs goes.
   FlightRecorder& flight() { return flight_; }
   const FlightRecorder& flight() const { return flight_; }
@@ -178,7 +179,7 @@ class CommandFeed {
   EngineUse& UseOf(ReadyId command) { return engines_[static_cast<std::size_t>(entries_[command].work.engine)]; }
   double WorkOf(ReadyId command) const {
     const std::uint64_t predicted_ns = host_.Command(command).predicted_ns;
-    return static_cast<double>(std::min(predicted_ns, settings_.limits.longest_count_ns)) * entries_[command].work.share;
+    return static_cast<double>(std::min(predicted_ns, limits_.longest_count_ns)) * entries_[command].work.share;
   }
   void CompleteOne(ReadyId command, const Batch& batch, std::uint64_t now_ns);
   void BecomesFirst(ReadyId command, std::uint64_t now_ns);
@@ -191,6 +192,7 @@ class CommandFeed {
   bool IsHeld(TenantId tenant, std::uint64_t now_ns);
 
   Settings settings_;
+  InFlightLimits limits_;  // of settings_, as the policy wishes them
   PolicyHost host_;
   FlightRecorder flight_;
   Knowledge knowledge_;

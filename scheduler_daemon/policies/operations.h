@@ -77,8 +77,16 @@ class PolicyView {
   virtual double ServiceTag(TenantId tenant) const = 0;
 };
 
+// What the settings of a policy say of how much may be in flight while it decides; 0: as the daemon has it.
+struct InFlightWishes {
+  std::uint64_t ahead_ns = 0;  // InFlightLimits' stream_ahead_ns and total_ahead_ns
+  std::uint64_t slice_ns = 0;
+};
+
 struct PolicyOperations {
   virtual ~PolicyOperations() = default;
+
+  InFlightWishes in_flight_wishes{};  // set by who makes it
 
   virtual std::string_view name() const = 0;
 

@@ -35,7 +35,8 @@ class SettingValues {
   double Get(std::string_view key) const;
   // Of one in milliseconds.
   std::uint64_t Nanoseconds(std::string_view key) const { return static_cast<std::uint64_t>(Get(key) * 1e6); }
-  // The same, where 0 means that there is none.
+  std::uint64_t FromMicroseconds(std::string_view key) const { return static_cast<std::uint64_t>(Get(key) * 1e3); }
+  // In milliseconds, where 0 means that there is none.
   std::uint64_t NanosecondsOrNever(std::string_view key) const { return Get(key) == 0 ? kNever : Nanoseconds(key); }
 
  private:
