@@ -43,7 +43,8 @@ namespace paella::scheduler_daemon {
 #define PAELLA_OPTIONAL_DRIVER_FUNCTIONS(X)                                                                          \
   X(cuOccupancyMaxPotentialClusterSize) X(cuTensorMapEncodeTiled) X(cuTensorMapEncodeIm2col)                         \
   X(cuTensorMapEncodeIm2colWide) X(cuTensorMapReplaceAddress) X(cuLinkCreate) X(cuLinkAddData) X(cuLinkComplete)     \
-  X(cuLinkDestroy)
+  X(cuLinkDestroy) X(cuDeviceGetDevResource) X(cuDevSmResourceSplitByCount) X(cuDevResourceGenerateDesc)             \
+  X(cuGreenCtxCreate) X(cuGreenCtxDestroy) X(cuGreenCtxStreamCreate)
 
 struct Driver {
 #define PAELLA_DECLARE(name) decltype(&::name) name = nullptr;

@@ -34,6 +34,8 @@
 
 namespace paella::scheduler_daemon {
 
+class SmShare;
+
 // Shared by the clients of one tenant.
 struct Tenant {
   std::string name;
@@ -51,6 +53,8 @@ struct Tenant {
   // Dispatching thread only.
   std::uint64_t in_flight = 0;
   std::uint64_t busy_since_ns = 0;
+  double sm_share_percent = 0;        // that it is to have; 0: all SMs
+  std::shared_ptr<SmShare> sm_share;  // null: it has none, or not yet
   // Time in which at least one of its commands was on the GPU.
   std::atomic<std::uint64_t> busy_ns{0};
 

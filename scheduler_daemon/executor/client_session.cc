@@ -230,6 +230,7 @@ void ClientSession::On(const ipc::LaunchKernel& message) {
   command.stream = message.stream;
   command.sequence = message.sequence;
   command.work = WorkOfLaunch(message, *kernel->in_module);
+  command.needs_all_sms = NeedsAllSms(message, *kernel->in_module);
   command.prints = launch->prints;
   command.asserts = launch->asserts;
   command.issue = [this, work = std::move(*launch)](CUstream stream) mutable { return work.Issue(driver_, stream); };

@@ -44,6 +44,7 @@ struct Command {
   Work work;                   // of kGpu: what the policy knows of it
   bool prints = false;         // it may (printing_turn.h)
   bool asserts = false;        // it may end the context by an assertion
+  bool needs_all_sms = false;  // of a tenant with a share of them, too
   std::vector<Dependency> dependencies;
   std::function<bool()> may_pass;     // of kHold: asked again and again, once all before it is done
   std::optional<WordCondition> word;  // the same of device memory

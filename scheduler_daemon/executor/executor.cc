@@ -89,7 +89,8 @@ template <typename Packet>
 TenantInfo TenantInfoOf(const Packet& packet) {
   return {.tenant_class = ClassOfName(packet.class_name).value_or(TenantClass::kNormal),
           .weight = packet.weight > 0 ? packet.weight : 1,
-          .deadline_ns = packet.deadline_ns};
+          .deadline_ns = packet.deadline_ns,
+          .sm_share_percent = packet.sm_share_percent};
 }
 
 int ArchitectureMajor(const Driver& driver, CUdevice device) {
@@ -110,6 +111,7 @@ class Executor {
         broker_(control_),
         slabs_(driver, broker_, TenantMemory::kSlabBytes, [this] { driver_.cuCtxSetCurrent(context_); }),
         tenants_(driver, device, slabs_),
+        sm_shares_(driver, device, [this](std::function<void()> job) { reaper_.Post(std::move(job)); }),
         gpu_streams_(driver, settings.stream_priorities),
         printed_(driver, context),
         knowledge_file_(settings.knowledge_file),
@@ -133,6 +135,7 @@ class Executor {
   bool CaptureText();
   void BringLastWords();
   void RunInbox();
+  void GiveShare(const std::string& tenant, double percent);
   void HandleDeparted();
   void ReportJobs(std::uint64_t tag);
   void RecordTrace(const ipc::TraceControl& request);
@@ -153,6 +156,7 @@ class Executor {
   SlabBroker broker_;
   SlabStock slabs_;
   Tenants tenants_;
+  SmShares sm_shares_;
   GpuStreams gpu_streams_;
   PrintedText printed_;
   AssertionCapture assertions_;
@@ -224,6 +228,7 @@ bool Executor::OnPacket(ipc::Packet& packet) {
       if (const auto message = packet.As<ipc::SetTenant>()) {
         Tell([this, tenant = message->tenant, info = TenantInfoOf(*message)] {
           scheduler_.SetTenant(tenant, info, NowNs());
+          GiveShare(tenant, info.sm_share_percent);
         });
         return true;
       }
@@ -286,7 +291,10 @@ bool Executor::OnAttach(ipc::Packet& packet) {
   try {
     auto session = std::make_shared<std::unique_ptr<ClientSession>>(std::make_unique<ClientSession>(
         driver_, context_, modules_, printed_, *client, std::move(resources), std::move(tenant)));
-    Tell([this, session, info = TenantInfoOf(*client)] { scheduler_.Add(std::move(*session), info, NowNs()); });
+    Tell([this, session, name = client->tenant, info = TenantInfoOf(*client)] {
+      scheduler_.Add(std::move(*session), info, NowNs());
+      GiveShare(name, info.sm_share_percent);
+    });
   } catch (const std::system_error& error) {  // no thread for it
     Refuse(client->client, std::string("the executor cannot start a thread for it: ") + error.what());
   }
@@ -301,6 +309,18 @@ void Executor::RunInbox() {
     jobs.swap(inbox_);
   }
   for (const auto& job : jobs) job();
+}
+
+// To make it takes milliseconds. Until it is there the tenant runs on all SMs, as it does where it cannot be had.
+void Executor::GiveShare(const std::string& tenant, double percent) {
+  if (!scheduler_.WantsShare(tenant, percent)) return;
+  reaper_.Post([this, tenant, percent] {
+    std::string error;
+    auto share = sm_shares_.Make(percent, error);
+    if (share == nullptr) return spdlog::error("no share of {} % of the SMs for tenant {}: {}", percent, tenant, error);
+    spdlog::info("tenant {} runs on {} SMs", tenant, share->multiprocessors());
+    Tell([this, tenant, percent, share] { scheduler_.SetShare(tenant, percent, share); });
+  });
 }
 
 void Executor::HandleDeparted() {

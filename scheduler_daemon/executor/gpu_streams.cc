@@ -40,7 +40,7 @@ CUresult GpuStreams::Start() {
   for (std::size_t i = 0; i < count; ++i) new (&words_[i]) std::atomic<std::uint64_t>(0);
   for (const TenantClass each : {TenantClass::kLatency, TenantClass::kNormal, TenantClass::kBestEffort}) {
     for (std::size_t i = 0; i < kStreamsOfClassAtStart; ++i) {
-      GpuStream* const stream = Make(PriorityOf(each, least));
+      GpuStream* const stream = Make(PriorityOf(each, least), nullptr);
       if (stream == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
       Return(stream);
     }
@@ -48,26 +48,31 @@ CUresult GpuStreams::Start() {
   return CUDA_SUCCESS;
 }
 
-GpuStream* GpuStreams::Make(std::int32_t priority) {
+GpuStream* GpuStreams::Make(std::int32_t priority, const std::shared_ptr<SmShare>& share) {
   if (all_.size() == kMaxStreams) return nullptr;
   auto stream = std::make_unique<GpuStream>();
   stream->priority = priority;
+  stream->share = share;
   stream->word = &words_[all_.size() * kWordsApart];
   stream->landing = stream->word + 1;
-  if (driver_.cuStreamCreateWithPriority(&stream->stream, CU_STREAM_NON_BLOCKING, priority) != CUDA_SUCCESS) {
-    return nullptr;
-  }
+  if (Create(stream->stream, priority, share.get()) != CUDA_SUCCESS) return nullptr;
   ++made_;
   all_.push_back(std::move(stream));
   return all_.back().get();
 }
 
+CUresult GpuStreams::Create(CUstream& stream, std::int32_t priority, const SmShare* share) {
+  if (share == nullptr) return driver_.cuStreamCreateWithPriority(&stream, CU_STREAM_NON_BLOCKING, priority);
+  return driver_.cuGreenCtxStreamCreate(&stream, share->context(), CU_STREAM_NON_BLOCKING, priority);
+}
+
 // Its word goes on where it is: it may only grow. A stream that the driver does not replace serves as it is.
-void GpuStreams::MakeAnew(GpuStream& stream, std::int32_t priority) {
+void GpuStreams::MakeAnew(GpuStream& stream, std::int32_t priority, const std::shared_ptr<SmShare>& share) {
   CUstream made = nullptr;
-  if (driver_.cuStreamCreateWithPriority(&made, CU_STREAM_NON_BLOCKING, priority) != CUDA_SUCCESS) return;
+  if (Create(made, priority, share.get()) != CUDA_SUCCESS) return;
   driver_.cuStreamDestroy(std::exchange(stream.stream, made));
   stream.priority = priority;
+  stream.share = share;
   ++made_;
 }
 
@@ -75,18 +80,33 @@ std::int32_t GpuStreams::PriorityOf(TenantClass tenant_class, std::int32_t own) 
   return by_class_ ? bands_.Of(tenant_class, own) : std::clamp(own, bands_.greatest(), bands_.least());
 }
 
-GpuStream* GpuStreams::Take(TenantClass tenant_class, std::int32_t own_priority) {
-  return TakeOf(PriorityOf(tenant_class, own_priority));
+void GpuStreams::Return(GpuStream* stream) {
+  if (stream->share != nullptr && stream->share->retired()) MakeAnew(*stream, stream->priority, nullptr);
+  idle_[{stream->share.get(), stream->priority}].push_back(stream);
 }
 
-GpuStream* GpuStreams::TakeOf(std::int32_t priority) {
-  if (auto& idle = idle_[priority]; !idle.empty()) return Pop(idle);
-  if (all_.size() < kHardwareQueues) return Make(priority);
-  // Of the priority that has most to spare, so that there are soon as many of each as are used at once.
+void GpuStreams::Retire(SmShare& share) {
+  share.Retire();
+  std::vector<GpuStream*> streams;
+  for (const auto& [kind, idle] : idle_) {
+    if (kind.first == &share) streams.insert(streams.end(), idle.begin(), idle.end());
+  }
+  std::erase_if(idle_, [&](const auto& entry) { return entry.first.first == &share; });
+  for (GpuStream* const stream : streams) Return(stream);
+}
+
+GpuStream* GpuStreams::Take(TenantClass tenant_class, std::int32_t own_priority, const std::shared_ptr<SmShare>& share) {
+  return TakeOf(PriorityOf(tenant_class, own_priority), share);
+}
+
+GpuStream* GpuStreams::TakeOf(std::int32_t priority, const std::shared_ptr<SmShare>& share) {
+  if (auto& idle = idle_[{share.get(), priority}]; !idle.empty()) return Pop(idle);
+  if (all_.size() < kHardwareQueues) return Make(priority, share);
+  // Of the kind that has most to spare, so that there are soon as many of each as are used at once.
   auto& spare = std::ranges::max_element(idle_, {}, [](const auto& entry) { return entry.second.size(); })->second;
-  if (spare.empty()) return Make(priority);
+  if (spare.empty()) return Make(priority, share);
   GpuStream* const stream = Pop(spare);
-  MakeAnew(*stream, priority);
+  MakeAnew(*stream, priority, share);
   return stream;
 }
 

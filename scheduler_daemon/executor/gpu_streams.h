@@ -5,7 +5,7 @@
 // write is in its queue: so nothing that a client does can leave a hardware queue waiting.
 //
 // Each has a priority, by the class of its tenant (priority_bands.h). When as many are there as there are hardware queues, one
-// that is idle is made anew with another priority before a further one is added.
+// that is idle is made anew with another priority, or for another share of the SMs, before a further one is added.
 //
 // Dispatching thread only.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_GPU_STREAMS_H_
@@ -15,16 +15,19 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "scheduler_daemon/driver.h"
 #include "scheduler_daemon/executor/priority_bands.h"
+#include "scheduler_daemon/executor/sm_shares.h"
 
 namespace paella::scheduler_daemon {
 
 struct GpuStream {
   CUstream stream = nullptr;
   std::int32_t priority = 0;
+  std::shared_ptr<SmShare> share{};               // null: all SMs
   std::atomic<std::uint64_t>* word = nullptr;     // written by the GPU
   std::atomic<std::uint64_t>* landing = nullptr;  // beside it: for 8 bytes that somebody copies out of device memory
   std::uint64_t marked = 0;                    // the last value that a mark was issued for
@@ -50,11 +53,14 @@ class GpuStreams {
   // Whether no two streams share a hardware queue. The driver deals them out as streams are made, and does not say that one
   // which is made in place of another gets its queue: so all count that ever were.
   bool OneQueueEach() const { return made_ <= kHardwareQueues; }
-  // A drained stream for work of that class, whose program asked for a priority. Null: the driver gives no more.
-  GpuStream* Take(TenantClass tenant_class, std::int32_t own_priority);
+  // A drained stream for work of that class, whose program asked for a priority, on the SMs of a share (null: on all). Null:
+  // the driver gives no more.
+  GpuStream* Take(TenantClass tenant_class, std::int32_t own_priority, const std::shared_ptr<SmShare>& share = nullptr);
   // One whose work goes before all else.
-  GpuStream* TakeFirst() { return TakeOf(bands_.greatest()); }
-  void Return(GpuStream* stream) { idle_[stream->priority].push_back(stream); }  // drained
+  GpuStream* TakeFirst() { return TakeOf(bands_.greatest(), nullptr); }
+  void Return(GpuStream* stream);  // drained
+  // Nobody takes streams of it any more. It ends with the last of them that is under way.
+  void Retire(SmShare& share);
 
   // How long a mark takes from its call until it is seen, on an idle GPU; the least of a few, 0 if none was seen soon.
   // Waits.
@@ -66,9 +72,10 @@ class GpuStreams {
 
  private:
   std::int32_t PriorityOf(TenantClass tenant_class, std::int32_t own) const;
-  GpuStream* TakeOf(std::int32_t priority);
-  GpuStream* Make(std::int32_t priority);
-  void MakeAnew(GpuStream& stream, std::int32_t priority);
+  GpuStream* TakeOf(std::int32_t priority, const std::shared_ptr<SmShare>& share);
+  GpuStream* Make(std::int32_t priority, const std::shared_ptr<SmShare>& share);
+  CUresult Create(CUstream& stream, std::int32_t priority, const SmShare* share);
+  void MakeAnew(GpuStream& stream, std::int32_t priority, const std::shared_ptr<SmShare>& share);
 
   const Driver& driver_;
   const bool by_class_;
@@ -76,7 +83,8 @@ class GpuStreams {
   std::atomic<std::uint64_t>* words_ = nullptr;
   std::vector<std::unique_ptr<GpuStream>> all_;
   std::size_t made_ = 0;
-  std::map<std::int32_t, std::vector<GpuStream*>> idle_;  // by priority
+  using Kind = std::pair<const SmShare*, std::int32_t>;  // and priority
+  std::map<Kind, std::vector<GpuStream*>> idle_;
 };
 
 }  // namespace paella::scheduler_daemon

@@ -51,11 +51,46 @@ void Scheduler::Add(std::unique_ptr<ClientSession> session, const TenantInfo& in
   clients_.push_back(std::move(client));
 }
 
-void Scheduler::SetTenant(std::string_view name, const TenantInfo& info, std::uint64_t now_ns) {
+Tenant* Scheduler::FindTenant(std::string_view name) const {
   const auto found = std::ranges::find(clients_, name, [](const auto& client) -> std::string_view {
     return client->session->tenant().name;
   });
-  if (found != clients_.end()) feed_.host().SetTenant((*found)->session->tenant().number, info, now_ns);
+  return found == clients_.end() ? nullptr : &(*found)->session->tenant();
+}
+
+void Scheduler::SetTenant(std::string_view name, const TenantInfo& info, std::uint64_t now_ns) {
+  if (const Tenant* const tenant = FindTenant(name)) feed_.host().SetTenant(tenant->number, info, now_ns);
+}
+
+bool Scheduler::WantsShare(std::string_view name, double percent) {
+  Tenant* const tenant = FindTenant(name);
+  if (tenant == nullptr || tenant->sm_share_percent == percent) return false;
+  EndShare(*tenant);
+  tenant->sm_share_percent = percent;
+  return percent > 0 && percent < 100;
+}
+
+void Scheduler::SetShare(std::string_view name, double percent, std::shared_ptr<SmShare> share) {
+  Tenant* const tenant = FindTenant(name);
+  if (tenant != nullptr && tenant->sm_share_percent == percent && tenant->sm_share == nullptr) {
+    tenant->sm_share = std::move(share);
+  } else {
+    share->Retire();
+  }
+}
+
+void Scheduler::EndShare(Tenant& tenant) {
+  if (tenant.sm_share != nullptr) gpu_streams_.Retire(*tenant.sm_share);
+  tenant.sm_share = nullptr;
+  tenant.sm_share_percent = 0;
+}
+
+// On which the stream's next command is to run.
+const std::shared_ptr<SmShare>& Scheduler::ShareOf(const Client& client, std::uint32_t stream) const {
+  static const std::shared_ptr<SmShare> all;
+  const StreamQueue& queue = client.session->streams().at(stream);
+  const bool needs_all = !queue.waiting.empty() && queue.waiting.front().needs_all_sms;
+  return needs_all ? all : client.session->tenant().sm_share;
 }
 
 void Scheduler::SetRecorder(Recorder recorder) {
@@ -219,6 +254,10 @@ bool Scheduler::IsReady(const Client& client, std::uint32_t stream, std::uint64_
   const StreamQueue& queue = streams.at(stream);
   if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind != Command::Kind::kGpu) return false;
   if (IsFull(queue)) return false;
+  // What is on the GPU ends first where it is.
+  if (const GpuStream* const gpu = client.bindings[stream].gpu; gpu != nullptr && gpu->share != ShareOf(client, stream)) {
+    return false;
+  }
   return !queue.waiting.front().prints || printing_.MayGo(client.session->identity().client, now_ns);
 }
 
@@ -311,7 +350,7 @@ bool Scheduler::Bind(Client& client, std::uint32_t stream) {
   Binding& binding = client.bindings[stream];
   if (binding.gpu != nullptr) return true;
   const TenantInfo& tenant = feed_.host().Tenant(client.session->tenant().number);
-  binding.gpu = gpu_streams_.Take(tenant.tenant_class, queue.priority);
+  binding.gpu = gpu_streams_.Take(tenant.tenant_class, queue.priority, ShareOf(client, stream));
   if (binding.gpu == nullptr) return false;
   // Positions of the stream continue from where they are, the word's values must only grow.
   binding.marked = queue.dispatched_position();
@@ -452,6 +491,9 @@ std::vector<std::unique_ptr<ClientSession>> Scheduler::Collect(std::uint64_t now
     done.push_back(std::move(client->session));
   }
   std::erase_if(clients_, [](const auto& client) { return client->session == nullptr; });
+  for (const auto& session : done) {
+    if (FindTenant(session->tenant().name) == nullptr) EndShare(session->tenant());
+  }
   return done;
 }
 

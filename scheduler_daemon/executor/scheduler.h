@@ -52,6 +52,11 @@ class Scheduler {
   void Detach(std::uint64_t client, std::uint64_t now_ns);
   // If it has clients.
   void SetTenant(std::string_view name, const TenantInfo& info, std::uint64_t now_ns);
+  // Whether a share of the SMs has to be made for the tenant, for SetShare: it has clients, and had another one before,
+  // which is over.
+  bool WantsShare(std::string_view name, double percent);
+  // For nobody, if the tenant left meanwhile or wants another one.
+  void SetShare(std::string_view name, double percent, std::shared_ptr<SmShare> share);
   void SetPolicy(std::unique_ptr<PolicyOperations> policy, std::uint64_t now_ns) {
     feed_.SetPolicy(std::move(policy), now_ns);
   }
@@ -127,6 +132,9 @@ class Scheduler {
   bool DispatchAnnounced(std::size_t& left, std::uint64_t now_ns);
   void MarkAll();
   void DispatchPicked(Client& client, std::uint32_t stream, std::uint64_t now_ns);
+  const std::shared_ptr<SmShare>& ShareOf(const Client& client, std::uint32_t stream) const;
+  void EndShare(Tenant& tenant);
+  Tenant* FindTenant(std::string_view name) const;
   bool Bind(Client& client, std::uint32_t stream);
   void ReleaseIfDrained(Client& client, std::uint32_t stream);
   void ChooseSlices(Client& client, std::uint32_t stream);

@@ -24,6 +24,15 @@ std::uint64_t SizeClass(std::uint64_t size_bytes) {
 
 using Cluster = std::array<std::uint32_t, 3>;
 
+template <typename Visitor>
+void ForEachAttribute(const ipc::LaunchKernel& launch, Visitor visit) {
+  CUlaunchAttribute attribute;
+  for (std::size_t at = 0; at + sizeof attribute <= launch.attributes.size(); at += sizeof attribute) {
+    std::memcpy(&attribute, launch.attributes.data() + at, sizeof attribute);
+    visit(attribute);
+  }
+}
+
 // As the launch asks for it, else as the kernel was compiled for; one block without clusters.
 Cluster ClusterOf(const ipc::LaunchKernel& launch, const Module::Kernel& kernel) {
   Cluster cluster{1, 1, 1};
@@ -32,15 +41,15 @@ Cluster ClusterOf(const ipc::LaunchKernel& launch, const Module::Kernel& kernel)
   for (std::size_t i = 0; i < cluster.size() && kRequired[i] < kernel.attributes.size(); ++i) {
     cluster[i] = static_cast<std::uint32_t>(std::max(1, kernel.attributes[kRequired[i]]));
   }
-  CUlaunchAttribute attribute;
-  for (std::size_t at = 0; at + sizeof attribute <= launch.attributes.size(); at += sizeof attribute) {
-    std::memcpy(&attribute, launch.attributes.data() + at, sizeof attribute);
-    if (attribute.id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;
+  ForEachAttribute(launch, [&](const CUlaunchAttribute& attribute) {
     const auto& asked = attribute.value.clusterDim;
+    if (attribute.id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) return;
     cluster = {std::max(1u, asked.x), std::max(1u, asked.y), std::max(1u, asked.z)};
-  }
+  });
   return cluster;
 }
+
+double BlocksOf(const Cluster& cluster) { return static_cast<double>(cluster[0]) * cluster[1] * cluster[2]; }
 
 // Of the clusters that fit on the GPU at once.
 double ShareOfClusters(double blocks, double share_of_block, double blocks_of_cluster, double multiprocessors) {
@@ -60,7 +69,7 @@ double ShareOfLaunch(const ipc::LaunchKernel& launch, const Module::Kernel& kern
   const double shared_bytes = static_cast<double>(launch.shared_bytes) +
                               std::max(0, kernel.attributes[CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES]);
   const double share_of_block = std::max(threads * kernel.share_of_thread, shared_bytes * kernel.share_of_shared_byte);
-  const double blocks_of_cluster = static_cast<double>(cluster[0]) * cluster[1] * cluster[2];
+  const double blocks_of_cluster = BlocksOf(cluster);
   const double share = blocks * share_of_block;
   if (blocks_of_cluster == 1) return std::min(1.0, share);
   return std::min(1.0, std::max(share, ShareOfClusters(blocks, share_of_block, blocks_of_cluster, kernel.multiprocessors)));
@@ -92,6 +101,15 @@ Work WorkOfLaunch(const ipc::LaunchKernel& launch, const Module::Kernel& kernel)
                           .shared_bytes = launch.shared_bytes,
                           .cluster = cluster};
   return {.shape = shape.Hash(), .share = ShareOfLaunch(launch, kernel, cluster)};
+}
+
+bool NeedsAllSms(const ipc::LaunchKernel& launch, const Module::Kernel& kernel) {
+  constexpr double kPortableCluster = 8;
+  bool needs = BlocksOf(ClusterOf(launch, kernel)) > kPortableCluster;
+  ForEachAttribute(launch, [&](const CUlaunchAttribute& attribute) {
+    needs |= attribute.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE && attribute.value.cooperative != 0;
+  });
+  return needs;
 }
 
 std::uint64_t ShapeOfTransfer(ipc::MessageKind kind, std::uint64_t size_bytes) {

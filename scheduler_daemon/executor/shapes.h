@@ -26,6 +26,9 @@ namespace paella::scheduler_daemon {
 std::uint64_t HashOfText(std::string_view text);
 
 Work WorkOfLaunch(const ipc::LaunchKernel& launch, const Module::Kernel& kernel);
+// Whether the launch may be refused where it has a part of the SMs: a cooperative grid is sized for all of them, and a
+// cluster of more than 8 blocks may not fit in a part of a GPC.
+bool NeedsAllSms(const ipc::LaunchKernel& launch, const Module::Kernel& kernel);
 // Of the records that move or fill so many bytes.
 std::uint64_t ShapeOfTransfer(ipc::MessageKind kind, std::uint64_t size_bytes);
 // Its share is the mean of its kernels'. `shapes`: those of its nodes.

@@ -45,6 +45,7 @@ std::string DescribeStatus(const ExecutorParts& executor, std::uint64_t now_ns) 
                        {"slices", session.slices},
                        {"waiting", waiting},
                        {"in_flight_tenant", tenant.in_flight},
+                       {"multiprocessors", tenant.sm_share == nullptr ? 0 : tenant.sm_share->multiprocessors()},
                        {"memory_bytes", tenant.memory.used_bytes()},
                        {"gpu_seconds", static_cast<double>(BusyNs(tenant, now_ns)) * 1e-9},
                        {"charged_seconds", static_cast<double>(feed.host().Tenant(tenant.number).gpu_time_ns) * 1e-9},

@@ -124,7 +124,7 @@ Commands AddCommands(CLI::App& app, Options& options) {
   AddDaemonChoice(commands.policy_set, options.daemon);
   CLI::App* tenant = app.add_subcommand("tenant", "Change what a tenant is to the policy");
   tenant->require_subcommand(1);
-  commands.tenant_set = tenant->add_subcommand("set", "class=latency|normal|best-effort, weight=..., deadline_ms=...");
+  commands.tenant_set = tenant->add_subcommand("set", "class=latency|normal|best-effort, weight=..., deadline_ms=..., sm_share=...");
   AddWords(commands.tenant_set, "name", options.tenant,
            "The tenant, or a pattern such as 'alice/*', and key=value for each setting");
   AddDaemonChoice(commands.tenant_set, options.daemon);

@@ -39,6 +39,7 @@ void DescribeTenant(const TenantInfo& info, Packet& packet) {
   packet.class_name = ClassName(info.tenant_class);
   packet.weight = static_cast<float>(info.weight);
   packet.deadline_ns = info.deadline_ns;
+  packet.sm_share_percent = static_cast<float>(info.sm_share_percent);
 }
 
 // For the log. What a client says of itself may be anything: only printable names are repeated.

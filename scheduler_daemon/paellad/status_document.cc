@@ -55,7 +55,7 @@ json Tenants(const ClientRegistry& registry, const std::map<std::uint64_t, json>
                 {"clients", 0},            {"launches", 0},                          {"slices", 0},
                 {"waiting", 0},            {"in_flight", 0},                         {"memory_bytes", 0},
                 {"gpu_seconds", 0.0},      {"charged_seconds", 0.0},                 {"jobs", 0},
-                {"job_p50_ms", 0.0},       {"job_p99_ms", 0.0}};
+                {"job_p50_ms", 0.0},       {"job_p99_ms", 0.0},                     {"multiprocessors", 0}};
     }
     tenant["clients"] = tenant["clients"].get<std::uint64_t>() + 1;
     const auto found = work.find(number);
@@ -66,6 +66,7 @@ json Tenants(const ClientRegistry& registry, const std::map<std::uint64_t, json>
     }
     tenant["in_flight"] = report.value("in_flight_tenant", std::uint64_t{0});
     tenant["memory_bytes"] = report.value("memory_bytes", std::uint64_t{0});
+    tenant["multiprocessors"] = report.value("multiprocessors", 0u);
     tenant["jobs"] = report.value("jobs", std::uint64_t{0});
     for (const char* key : {"gpu_seconds", "charged_seconds", "job_p50_ms", "job_p99_ms"}) {
       tenant[key] = report.value(key, 0.0);

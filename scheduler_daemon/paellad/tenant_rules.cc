@@ -17,6 +17,12 @@ bool TenantRules::Assign(const std::string& pattern, std::span<const std::string
   }
   TenantSettings settings = rules_.contains(pattern) ? rules_.at(pattern) : TenantSettings();
   if (!AssignTenantSettings(assignments, settings, error)) return false;
+  double shares = settings.sm_share_percent;
+  for (const auto& [other, rule] : rules_) shares += other == pattern ? 0 : rule.sm_share_percent;
+  if (settings.sm_share_percent > 0 && shares > 100) {
+    error = "sm_share: the shares of all tenants together would be more than 100 %";
+    return false;
+  }
   rules_[pattern] = settings;
   return true;
 }
@@ -37,7 +43,8 @@ TenantInfo TenantRules::Resolve(const std::string& tenant, TenantClass claim) co
   const TenantSettings settings = Find(tenant);
   return {.tenant_class = settings.tenant_class.value_or(std::max(claim, most_urgent_claim)),
           .weight = settings.weight,
-          .deadline_ns = settings.deadline_ns};
+          .deadline_ns = settings.deadline_ns,
+          .sm_share_percent = settings.sm_share_percent};
 }
 
 }  // namespace paella::scheduler_daemon

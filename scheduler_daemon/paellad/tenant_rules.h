@@ -1,4 +1,4 @@
-// What the administrator says of tenants: class, weight and deadline, by name or by a pattern of names.
+// What the administrator says of tenants: class, weight, deadline and share of the SMs, by name or by a pattern of names.
 #ifndef PAELLA_SCHEDULER_DAEMON_PAELLAD_TENANT_RULES_H_
 #define PAELLA_SCHEDULER_DAEMON_PAELLAD_TENANT_RULES_H_
 
@@ -19,7 +19,7 @@ class TenantRules {
   TenantClass most_urgent_claim = TenantClass::kLatency;
 
   // Changes the rule of that name or pattern (fnmatch: "alice/*"), which is new if there is none. False: nothing is
-  // changed, and `error` says why.
+  // changed, and `error` says why. Shares of the SMs make at most 100 % together, each rule's counted once.
   [[nodiscard]] bool Assign(const std::string& pattern, std::span<const std::string> assignments, std::string& error);
 
   // Of the rules that match, the one with the longest pattern; the defaults if there is none.

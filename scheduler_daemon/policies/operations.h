@@ -36,6 +36,7 @@ struct TenantInfo {
   TenantClass tenant_class = TenantClass::kNormal;
   double weight = 1;                  // greater than 0
   std::uint64_t deadline_ns = kNever;  // of each job, from its beginning
+  double sm_share_percent = 0;        // of the GPU's SMs, on which alone its kernels run; 0: all
   std::uint64_t gpu_time_ns = 0;      // of completed commands as measured, of dispatched ones as predicted
 };
 

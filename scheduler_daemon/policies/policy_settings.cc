@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 3> kClassNames{"latency", "normal", "best
 constexpr std::array kTenantTable{
     SettingDescription{"weight", 1, 0.001, 1'000, "its part of the GPU beside others"},
     SettingDescription{"deadline_ms", 0, 0.001, 3'600'000, "of each job, from its beginning"},
+    SettingDescription{"sm_share", 0, 0, 100, "per cent of the GPU's SMs, on which alone its kernels run; 0: all"},
 };
 
 std::string Shown(double value) {
@@ -125,6 +126,7 @@ bool AssignTenantSettings(std::span<const std::string> assignments, TenantSettin
   if (!values.Assign(numbers, error)) return false;
   for (const std::string& number : numbers) {
     if (number.starts_with("weight=")) changed.weight = values.Get("weight");
+    if (number.starts_with("sm_share=")) changed.sm_share_percent = values.Get("sm_share");
     if (number.starts_with("deadline_ms=")) changed.deadline_ns = values.Nanoseconds("deadline_ms");
   }
   settings = changed;

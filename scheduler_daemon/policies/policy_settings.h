@@ -52,11 +52,12 @@ struct NamedAssignments {
   std::vector<std::string> assignments;
 };
 
-// What can be said of a tenant: class, weight, deadline_ms.
+// What can be said of a tenant: class, weight, deadline_ms, sm_share.
 struct TenantSettings {
   std::optional<TenantClass> tenant_class{};  // none: what its programs say
   double weight = 1;
   std::uint64_t deadline_ns = kNever;
+  double sm_share_percent = 0;  // none: it runs on all SMs
 
   bool operator==(const TenantSettings&) const = default;
 };

@@ -60,7 +60,7 @@ TEST(TenantSettingsTest, NonsenseIsRefusedWithTheReason) {
             "deadline_ms: expected a number from 0.001 to 3600000, got '0'");
   EXPECT_EQ(TenantErrorOf({"class=urgent"}), "class: expected latency, normal or best-effort, got 'urgent'");
   EXPECT_EQ(TenantErrorOf({"class=latency", "class=normal"}), "class is set twice");
-  EXPECT_EQ(TenantErrorOf({"name=x"}), "no setting 'name'; there are weight, deadline_ms");
+  EXPECT_EQ(TenantErrorOf({"name=x"}), "no setting 'name'; there are weight, deadline_ms, sm_share");
 }
 
 }  // namespace

@@ -69,12 +69,12 @@ void BlockScheduler::PlaceBlocks(ItemId id, Item& item, std::vector<ScheduleActi
   while (item.placed < item.request.blocks && full < sms_.size()) {
     const std::uint32_t index = next_sm_;
     next_sm_ = (next_sm_ + 1) % static_cast<std::uint32_t>(sms_.size());
-    Sm& sm = sms_[index];
-    if (RoomOn(sm, block) == 0) {
+    if (RoomOn(index, item.request) == 0) {
       ++full;
       continue;
     }
     full = 0;
+    Sm& sm = sms_[index];
     sm.used.threads += block.threads;
     sm.used.registers += block.registers;
     sm.used.shared_bytes += block.shared_bytes;
@@ -85,14 +85,16 @@ void BlockScheduler::PlaceBlocks(ItemId id, Item& item, std::vector<ScheduleActi
 
 bool BlockScheduler::RoomForAll(const Item& item) const {
   std::uint64_t room = 0;
-  for (const Sm& sm : sms_) room += RoomOn(sm, item.request.per_block);
+  for (std::size_t sm = 0; sm < sms_.size(); ++sm) room += RoomOn(sm, item.request);
   return room >= item.request.blocks;
 }
 
-std::uint32_t BlockScheduler::RoomOn(const Sm& sm, const BlockResources& block) const {
+std::uint32_t BlockScheduler::RoomOn(std::size_t index, const ItemRequest& request) const {
+  if (request.sms != nullptr && !(*request.sms)[index]) return 0;
+  const Sm& sm = sms_[index];
   const SmLimits free{limits_.threads - sm.used.threads, limits_.registers - sm.used.registers,
                       limits_.shared_bytes - sm.used.shared_bytes, limits_.blocks - sm.blocks};
-  return BlocksPerSm(free, block);
+  return BlocksPerSm(free, request.per_block);
 }
 
 bool BlockScheduler::FinishBlock(ItemId id, std::uint32_t sm_index, ItemTimes* times) {

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -53,6 +54,7 @@ struct ItemRequest {
   std::uint64_t blocks = 0;     // 0: not a kernel
   BlockResources per_block{};
   bool all_at_once = false;     // cooperative: no block is placed before there is room for all
+  std::shared_ptr<const std::vector<bool>> sms;  // those it may run on; null: any
 };
 
 struct ScheduleAction {
@@ -117,7 +119,8 @@ class BlockScheduler {
   void StartHeads(std::vector<ScheduleAction>& actions);
   void PlaceBlocks(ItemId id, Item& item, std::vector<ScheduleAction>& actions);
   bool RoomForAll(const Item& item) const;
-  std::uint32_t RoomOn(const Sm& sm, const BlockResources& block) const;
+  // For blocks of the item.
+  std::uint32_t RoomOn(std::size_t sm, const ItemRequest& request) const;
   void Forget(ItemId id, ItemTimes* times);
 
   const SmLimits limits_;

@@ -97,6 +97,7 @@ void Engine::Enqueue(const std::shared_ptr<Stream>& stream, const std::shared_pt
   ItemRequest request;
   request.queue = stream->queue;
   request.priority = stream->priority;
+  request.sms = stream->sms;
   request.blocks = operation->launch == nullptr ? 0 : operation->launch->grid.count();
   request.per_block = operation->per_block;
   request.all_at_once = operation->cooperative;

@@ -43,6 +43,7 @@ struct Stream {
   bool legacy = false;
   unsigned flags = 0;
   int priority = 0;
+  std::shared_ptr<const std::vector<bool>> sms;  // of a green context's: on which its kernels run; null: on any
   std::uint32_t queue = 0;  // the hardware queue that it is mapped to
   std::uint64_t id = 0;
   std::shared_ptr<Operation> last;  // guarded by the engine

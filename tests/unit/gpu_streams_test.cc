@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <functional>
 #include <map>
+#include <string>
 #include <vector>
 
 namespace paella::scheduler_daemon {
@@ -65,6 +67,9 @@ struct FakeGpu {
   std::map<CUstream, int> streams;  // with their priorities
   std::uintptr_t made = 0;
   std::size_t most = 10'000;
+  std::uintptr_t contexts = 0;
+  std::size_t in_shares = 0;  // streams that were made in one
+  const Driver* driver = nullptr;
 
   static FakeGpu* current;
 };
@@ -180,6 +185,73 @@ TEST_F(GpuStreamsTest, BeyondTheQueuesThereAreMoreOnlyWhileNoneIsIdle) {
   for (GpuStream* const stream : taken_) streams.Return(stream);
   for (std::size_t i = 0; i < 100; ++i) EXPECT_EQ(PriorityOf(streams.Take(kLatency, 0)), -4);
   EXPECT_EQ(gpu_.streams.size(), 100u);
+}
+
+class StreamsOfShares : public GpuStreamsTest {
+ protected:
+  StreamsOfShares() {
+    driver_.cuDeviceGetDevResource = [](CUdevice, CUdevResource* resource, CUdevResourceType) {
+      resource->sm.smCount = 64;
+      resource->sm.minSmPartitionSize = 8;
+      return CUDA_SUCCESS;
+    };
+    driver_.cuDevSmResourceSplitByCount = [](CUdevResource* result, unsigned* count, const CUdevResource*,
+                                             CUdevResource*, unsigned, unsigned least) {
+      *count = 64 / least;
+      for (unsigned i = 0; result != nullptr && i < *count; ++i) result[i].sm.smCount = least;
+      return CUDA_SUCCESS;
+    };
+    driver_.cuDevResourceGenerateDesc = [](CUdevResourceDesc*, CUdevResource*, unsigned) { return CUDA_SUCCESS; };
+    driver_.cuGreenCtxCreate = [](CUgreenCtx* context, CUdevResourceDesc, CUdevice, unsigned) {
+      *context = reinterpret_cast<CUgreenCtx>(++FakeGpu::current->contexts);
+      return CUDA_SUCCESS;
+    };
+    driver_.cuGreenCtxDestroy = [](CUgreenCtx) {
+      --FakeGpu::current->contexts;
+      return CUDA_SUCCESS;
+    };
+    driver_.cuGreenCtxStreamCreate = [](CUstream* stream, CUgreenCtx, unsigned flags, int priority) {
+      ++FakeGpu::current->in_shares;
+      return FakeGpu::current->driver->cuStreamCreateWithPriority(stream, flags, priority);
+    };
+    gpu_.driver = &driver_;
+  }
+
+  SmShares shares_{driver_, 0, [](const std::function<void()>& job) { job(); }};
+  std::string error_;
+};
+
+TEST_F(StreamsOfShares, AreNobodyElses) {
+  GpuStreams streams(driver_, true);
+  ASSERT_EQ(streams.Start(), CUDA_SUCCESS);
+  const auto pat = shares_.Make(25, error_), sue = shares_.Make(25, error_);
+  GpuStream* const of_pat = streams.Take(kLatency, 0, pat);
+  EXPECT_EQ(gpu_.in_shares, 1u);
+  EXPECT_EQ(PriorityOf(of_pat), -4);
+  streams.Return(of_pat);
+  EXPECT_NE(streams.Take(kLatency, 0, sue), of_pat);
+  EXPECT_NE(streams.Take(kLatency, 0), of_pat);
+  EXPECT_EQ(streams.Take(kLatency, 0, pat), of_pat);
+}
+
+TEST_F(StreamsOfShares, BecomeEverybodysWhenTheShareEndsAndItsContextGoesWithTheLast) {
+  GpuStreams streams(driver_, true);
+  ASSERT_EQ(streams.Start(), CUDA_SUCCESS);
+  auto share = shares_.Make(25, error_);
+  GpuStream* const idle = streams.Take(kLatency, 0, share);
+  GpuStream* const busy = streams.Take(kLatency, 0, share);
+  streams.Return(idle);
+  const std::size_t count = gpu_.streams.size();
+  streams.Retire(*share);
+  share = nullptr;
+  EXPECT_EQ(idle->share, nullptr);
+  EXPECT_NE(busy->share, nullptr);
+  EXPECT_EQ(gpu_.contexts, 1u);
+  streams.Return(busy);
+  EXPECT_EQ(busy->share, nullptr);
+  EXPECT_EQ(gpu_.contexts, 0u);
+  EXPECT_EQ(gpu_.streams.size(), count);
+  EXPECT_EQ(streams.Take(kLatency, 0), busy);
 }
 
 TEST_F(GpuStreamsTest, OneThatTheDriverDoesNotReplaceServesAsItIs) {

@@ -53,6 +53,21 @@ TEST_F(TenantRulesTest, AnAssignmentChangesWhatItNamesAndNothingElse) {
   EXPECT_EQ(rules_.Find("alice").weight, 3);
 }
 
+TEST_F(TenantRulesTest, SharesMakeAtMostAllTogether) {
+  Assign("alice", {"sm_share=60"});
+  Assign("bob*", {"sm_share=40"});
+  std::string error;
+  EXPECT_FALSE(rules_.Assign("carol", std::vector<std::string>{"sm_share=1"}, error));
+  EXPECT_NE(error.find("more than 100 %"), std::string::npos) << error;
+  EXPECT_FALSE(rules_.Assign("alice", std::vector<std::string>{"weight=2", "sm_share=61"}, error));
+  EXPECT_EQ(rules_.Find("alice").sm_share_percent, 60);
+  EXPECT_EQ(rules_.Find("alice").weight, 1);
+  Assign("alice", {"sm_share=10"});
+  Assign("carol", {"sm_share=50"});
+  Assign("dora", {"weight=3", "sm_share=0"});
+  EXPECT_EQ(rules_.Resolve("bobby", TenantClass::kNormal).sm_share_percent, 40);
+}
+
 TEST_F(TenantRulesTest, ThereAreNoMoreThanSoMany) {
   const std::vector<std::string> rule{"weight=2"};
   for (std::size_t i = 0; i < TenantRules::kMost; ++i) Assign("tenant" + std::to_string(i), rule);

@@ -41,6 +41,7 @@ Kernels::Kernels(const examples::Gpu& gpu)
       mix_(gpu.Function("Mix")),
       await_flag_(gpu.Function("AwaitFlag")),
       await_turn_(gpu.Function("AwaitTurn")),
+      note_sm_(gpu.Function("NoteSm")),
       write_to_(gpu.Function("WriteTo")) {}
 
 void Kernels::Fill(CUdeviceptr values, unsigned count, unsigned first, CUstream stream) const {
@@ -63,6 +64,13 @@ void Kernels::AwaitFlag(CUdeviceptr flag, CUstream stream) const {
 
 void Kernels::AwaitTurns(CUdeviceptr passed, unsigned blocks, CUstream stream) const {
   examples::Launch(await_turn_, {blocks, 1024}, stream, passed);
+}
+
+void Kernels::NoteSms(CUdeviceptr sms, examples::Grid grid, bool cooperative, CUstream stream) const {
+  void* parameters[] = {&sms};
+  if (!cooperative) return examples::LaunchWithPointers(note_sm_, grid, stream, parameters);
+  examples::Check(cuLaunchCooperativeKernel(note_sm_, grid.blocks, 1, 1, grid.threads, 1, 1, 0, stream, parameters),
+                  "cuLaunchCooperativeKernel");
 }
 
 void Kernels::WriteTo(CUdeviceptr address, CUstream stream) const {

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
       {"hold", Hold},                      {"stop_at", StopAt},
       {"as_nobody", AsNobody},             {"backlog", Backlog},
       {"racer", Racer},                    {"turnstile", Turnstile},
+      {"sm_shares", SmShares},
   };
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty() || !scenarios.contains(words[0])) examples::Fail(examples::kExitUsage, "name a scenario");

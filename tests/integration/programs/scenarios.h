@@ -34,6 +34,7 @@ int Backlog(Arguments);
 int Neighbour(Arguments);
 int Hold(Arguments);
 int StopAt(Arguments);
+int SmShares(Arguments arguments);
 int Turnstile(Arguments);
 
 // Ends the program with `what` on standard error if something is not as it must be.
@@ -56,10 +57,12 @@ class Kernels {
   void AwaitFlag(CUdeviceptr flag, CUstream stream) const;
   // Blocks of the most threads there can be, of which the first `passed` end.
   void AwaitTurns(CUdeviceptr passed, unsigned blocks, CUstream stream) const;
+  // Writes for each block on which SM it runs.
+  void NoteSms(CUdeviceptr sms, examples::Grid grid, bool cooperative, CUstream stream) const;
   void WriteTo(CUdeviceptr address, CUstream stream) const;
 
  private:
-  CUfunction fill_, mix_, await_flag_, await_turn_, write_to_;
+  CUfunction fill_, mix_, await_flag_, await_turn_, note_sm_, write_to_;
 };
 
 unsigned Mixed(unsigned value, unsigned rounds);

@@ -95,7 +95,10 @@ CUresult LaunchKernel(const void* handle, const Configuration& configuration, CU
   operation->per_block = ResourcesOf(*kernel, launch->block.count(), launch->dynamic_shared_bytes);
   if (engine.BlocksPerDevice(operation->per_block) == 0) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
   if (configuration.cooperative) {
-    if (launch->grid.count() > engine.BlocksPerDevice(operation->per_block)) return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
+    const std::uint64_t sms = stream->sms == nullptr ? launch->sms : std::ranges::count(*stream->sms, true);
+    if (launch->grid.count() > sms * BlockScheduler::BlocksPerSm(engine.limits(), operation->per_block)) {
+      return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
+    }
     operation->cooperative = true;
     PAELLA_RETURN_IF_ERROR(AddWorkspace(stream->context, *operation, *launch));
   }

@@ -48,6 +48,21 @@ TEST_F(BlockSchedulerTest, PlacesAsManyBlocksAsFit) {
   EXPECT_EQ(Dispatch()[kernel], 1);
 }
 
+TEST_F(BlockSchedulerTest, PlacesBlocksOnTheSmsThatTheyMayUse) {
+  ItemRequest request;
+  request.blocks = 20;
+  request.per_block = {512, 0, 0};
+  request.sms = std::make_shared<const std::vector<bool>>(std::vector{false, true});
+  const ItemId part = scheduler_.Submit(request);
+  scheduler_.MarkReady(part);
+  for (const ScheduleAction& action : scheduler_.Dispatch()) EXPECT_EQ(action.sm, 1u);
+  EXPECT_FALSE(scheduler_.FinishBlock(part, 1));
+  EXPECT_EQ(Dispatch()[part], 1);
+  const ItemId all = Kernel(1, 20);
+  scheduler_.MarkReady(all);
+  EXPECT_EQ(Dispatch()[all], 4) << "the other SM's";
+}
+
 TEST_F(BlockSchedulerTest, TheHeadOfAQueueHoldsUpWhatIsBehindIt) {
   Kernel(0, 1);  // of another stream, and never ready
   const ItemId behind = Kernel(0, 1), beside = Kernel(1, 1);
