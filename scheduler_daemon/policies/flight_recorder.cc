@@ -9,10 +9,10 @@ namespace {
 constexpr std::uint64_t kSpansBetweenSettlings = FlightRecorder::kSpansKept / 2;
 constexpr std::uint32_t kExactOfJob = 64;  // spans; then waits are sampled
 // Of a wait, of so many waits of a job; then fewer of fewer waits.
-constexpr std::uint64_t kMostSamples = 16;
-constexpr std::uint32_t kWaitsSampledWell = 16;
+constexpr std::uint64_t kMostSamples = 8;
+constexpr std::uint32_t kWaitsSampledWell = 8;
 constexpr std::uint64_t kSamples = 4;
-constexpr std::uint32_t kWaitsPerSample = 4;
+constexpr std::uint32_t kWaitsPerSample = 8;
 constexpr std::uint64_t kLookBack = 8;  // spans
 constexpr std::size_t kMostPolicies = 64;
 
