@@ -486,6 +486,7 @@ int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_by
     return kExecutorNoGpu;
   }
   scheduler_.SetSightLatency(sight_latency_ns);
+  scheduler_.LetClassesPass();
   if (!CaptureText()) {
     spdlog::error("executor: cannot catch what kernels print");
     return kExecutorNoGpu;

@@ -48,6 +48,17 @@ CUresult GpuStreams::Start() {
   return CUDA_SUCCESS;
 }
 
+std::array<std::size_t, 3> GpuStreams::Bands() const {
+  std::array<std::size_t, 3> bands{};
+  for (std::size_t each = 0; each < bands.size(); ++each) {
+    for (std::size_t other = 0; other < bands.size(); ++other) {
+      const auto of = [this](std::size_t of_class) { return PriorityOf(static_cast<TenantClass>(of_class), bands_.least()); };
+      bands[each] += by_class_ && of(other) < of(each) ? 1 : 0;
+    }
+  }
+  return bands;
+}
+
 GpuStream* GpuStreams::Make(std::int32_t priority, const std::shared_ptr<SmShare>& share) {
   if (all_.size() == kMaxStreams) return nullptr;
   auto stream = std::make_unique<GpuStream>();

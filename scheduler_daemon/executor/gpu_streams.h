@@ -11,6 +11,7 @@
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_GPU_STREAMS_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_GPU_STREAMS_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -50,6 +51,8 @@ class GpuStreams {
   // Pins the words and makes the first streams, so that a client's first command does not wait for that.
   CUresult Start();
 
+  // For each class, how many others have streams of greater priority.
+  std::array<std::size_t, 3> Bands() const;
   // Whether no two streams share a hardware queue. The driver deals them out as streams are made, and does not say that one
   // which is made in place of another gets its queue: so all count that ever were.
   bool OneQueueEach() const { return made_ <= kHardwareQueues; }

@@ -96,7 +96,9 @@ class Scheduler {
   // Gets each job that begins from now on, when it has ended; null: nobody does.
   using Recorder = std::function<void(const RecordedJob&, const std::string& tenant, const TenantInfo&)>;
   void SetRecorder(Recorder recorder);
+  // After the GPU's streams have started, and before there are clients.
   void SetSightLatency(std::uint64_t latency_ns) { feed_.SetSightLatency(latency_ns); }
+  void LetClassesPass() { feed_.SetBands(gpu_streams_.Bands()); }
 
   template <typename Visitor>
   void ForEachSession(Visitor visit) const {

@@ -30,17 +30,25 @@ constexpr SettingDescription kSliceUs{"slice_us", 0, 0, 1e9, "how long slices of
 
 // Where the order itself starves nobody the bound is long: under overload all commands wait for longer than a short
 // one, and the order would become that of arrival.
-constexpr std::array kFair{kAheadUs, kSliceUs, StarvationMs(1'000)};
-constexpr std::array kBounded{kAheadUs, kSliceUs, StarvationMs(100)};
-constexpr std::array kUnbounded{kAheadUs, kSliceUs, StarvationMs(0)};
-constexpr std::array kWfq{kAheadUs, kSliceUs, StarvationMs(1'000), kDebtKeptMs};
+constexpr std::array kFair{StarvationMs(1'000), kAheadUs, kSliceUs};
+constexpr std::array kBounded{StarvationMs(100), kAheadUs, kSliceUs};
+constexpr std::array kUnbounded{StarvationMs(0), kAheadUs, kSliceUs};
+constexpr std::array kPriority{StarvationMs(0), kAheadUs, kSliceUs,
+                               SettingDescription{"hold_ms", 20, 0, kHourMs, "best-effort work waits so long for latency work"}};
+constexpr std::array kWfq{StarvationMs(1'000), kAheadUs, kSliceUs, kDebtKeptMs};
 constexpr std::array kPaella{
-    kAheadUs, kSliceUs, StarvationMs(1'000), kDebtKeptMs,
+    StarvationMs(1'000), kAheadUs, kSliceUs, kDebtKeptMs,
     SettingDescription{"threshold_ms", 10, 0, kHourMs, "a tenant owed more goes first; 0: always the one owed most"}};
 
 template <typename Policy>
 std::unique_ptr<PolicyOperations> Make(const SettingValues& values) {
   return std::make_unique<Policy>(values.NanosecondsOrNever("starvation_ms"));
+}
+
+std::unique_ptr<PolicyOperations> MakePriority(const SettingValues& values) {
+  auto policy = Make<PriorityPolicy>(values);
+  policy->in_flight_wishes.hold_ns = values.Nanoseconds("hold_ms");
+  return policy;
 }
 
 std::unique_ptr<PolicyOperations> MakeWfq(const SettingValues& values) {
@@ -61,7 +69,7 @@ constexpr std::array kCatalogue{
     PolicyDescription{"sjf", "the shortest command", kBounded, Make<SjfPolicy>},
     PolicyDescription{"srpt", "the job with the shortest remaining time", kUnbounded, Make<SrptPolicy>},
     PolicyDescription{"paella", "srpt, until a tenant is owed too much", kPaella, MakePaella},
-    PolicyDescription{"priority", "latency before normal before best-effort", kUnbounded, Make<PriorityPolicy>},
+    PolicyDescription{"priority", "latency before normal before best-effort", kPriority, MakePriority},
     PolicyDescription{"edf", "the job with the earliest deadline", kBounded, Make<EdfPolicy>},
     PolicyDescription{"wfq", "the tenant that is owed most GPU time", kWfq, MakeWfq},
 };
@@ -90,8 +98,8 @@ std::unique_ptr<PolicyOperations> MakePolicyOperations(std::string_view name, st
   SettingValues values(found->settings);
   if (!values.Assign(assignments, error)) return nullptr;
   auto policy = found->make(values);
-  policy->in_flight_wishes = {.ahead_ns = values.FromMicroseconds("ahead_us"),
-                              .slice_ns = values.FromMicroseconds("slice_us")};
+  policy->in_flight_wishes.ahead_ns = values.FromMicroseconds("ahead_us");
+  policy->in_flight_wishes.slice_ns = values.FromMicroseconds("slice_us");
   return policy;
 }
 

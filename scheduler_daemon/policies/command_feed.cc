@@ -1,6 +1,7 @@
 #include "scheduler_daemon/policies/command_feed.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace paella::scheduler_daemon {
@@ -20,6 +21,7 @@ InFlightLimits LimitsUnder(const PolicyOperations* policy, InFlightLimits limits
     limits.mark_every_ns = wishes.ahead_ns / 4;
   }
   if (wishes.slice_ns != 0) limits.slice_ns = wishes.slice_ns;
+  if (wishes.hold_ns) limits.longest_hold_ns = *wishes.hold_ns;
   return limits;
 }
 
@@ -137,6 +139,7 @@ void CommandFeed::Ready(ClientId id, std::uint32_t number, std::uint64_t sequenc
   if (command >= entries_.size()) entries_.resize(std::size_t{command} + 1);
   entries_[command] = {.client = id, .stream = number, .sequence = sequence, .work = work};
   entries_[command].work.share = std::clamp(work.share, kSmallestShare, 1.0);
+  entries_[command].band = bands_[static_cast<std::size_t>(host_.Tenant(client.tenant).tenant_class)];
   StreamOf(id, number).announced = command;
   ++client.outstanding;
   ++jobs_[job].outstanding;
@@ -228,21 +231,36 @@ bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
   if (!host_.picked_overdue() && IsHeld(host_.Command(command).tenant, now_ns)) return false;
   // Copies are bounded by their streams alone: one that had to wait here would keep kernels waiting that have room.
   if (entries_[command].work.engine != Engine::kCompute && !limits_.one_at_a_time) return true;
-  EngineUse& use = UseOf(command);
-  if (HasRoom(use, now_ns) || (ForgetOverdue(now_ns) && HasRoom(use, now_ns))) return true;
+  Ahead ahead = AheadOf(command, now_ns);
+  if (HasRoom(ahead)) return true;
+  if (ForgetOverdue(now_ns)) ahead = AheadOf(command, now_ns);
+  if (HasRoom(ahead)) return true;
   flight_.NoRoom(now_ns);
   if (limits_.one_at_a_time) return false;
   const auto total_ahead_ns = static_cast<double>(limits_.total_ahead_ns);
-  const bool time_makes_room = use.behind_ns() <= total_ahead_ns;
-  const double wait_ns = time_makes_room ? use.to_run_ns() - total_ahead_ns : kBetweenLooksNs;
+  const bool time_makes_room = ahead.behind_ns <= total_ahead_ns;
+  const double wait_ns = time_makes_room ? ahead.to_run_ns - total_ahead_ns : kBetweenLooksNs;
   ask_again_ns_ = std::min(ask_again_ns_, now_ns + static_cast<std::uint64_t>(wait_ns) + 1);
   return false;
 }
 
-bool CommandFeed::HasRoom(EngineUse& use, std::uint64_t now_ns) const {
-  if (limits_.one_at_a_time) return use.commands() == 0;
-  use.Advance(now_ns);
-  return use.filled() < kFull || use.to_run_ns() <= static_cast<double>(limits_.total_ahead_ns);
+CommandFeed::Ahead CommandFeed::AheadOf(ReadyId command, std::uint64_t now_ns) {
+  Ahead ahead;
+  for (std::size_t band = 0; band < std::tuple_size_v<Engines>; ++band) {
+    EngineUse& use = EngineOf(command)[band];
+    use.Advance(now_ns);
+    ahead.commands += use.commands();
+    if (band > entries_[command].band) continue;
+    ahead.filled += use.filled();
+    ahead.behind_ns += use.behind_ns();
+    ahead.to_run_ns += use.to_run_ns();
+  }
+  return ahead;
+}
+
+bool CommandFeed::HasRoom(const Ahead& ahead) const {
+  if (limits_.one_at_a_time) return ahead.commands == 0;
+  return ahead.filled < kFull || ahead.to_run_ns <= static_cast<double>(limits_.total_ahead_ns);
 }
 
 // The first commands of streams that take far too long: what waits behind them waits for nobody knows what.
@@ -273,7 +291,8 @@ void CommandFeed::LeaveBusy(Stream& stream) {
 
 // Best-effort work waits while latency work is there, but not for ever.
 bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
-  if (!host_.policy_goes_by_classes() || host_.Tenant(tenant).tenant_class != TenantClass::kBestEffort) return false;
+  if (limits_.longest_hold_ns == 0 || !host_.policy_goes_by_classes()) return false;
+  if (host_.Tenant(tenant).tenant_class != TenantClass::kBestEffort) return false;
   std::optional<TenantId> latency;
   for (TenantId other = 0; other < tenants_.size(); ++other) {
     if (tenants_[other].outstanding != 0 && host_.Tenant(other).tenant_class == TenantClass::kLatency) latency = other;

@@ -61,6 +61,9 @@ class CommandFeed {
   // `policy` may be null: fifo. The limits are the policy's, where its settings name any.
   CommandFeed(std::unique_ptr<PolicyOperations> policy, const Settings& settings, Knowledge knowledge = {});
   void SetPolicy(std::unique_ptr<PolicyOperations> policy, std::uint64_t now_ns);
+  // How many classes' work the GPU lets pass that of a class, whatever was sent first: all 0 where it lets none.
+  using Bands = std::array<std::size_t, 3>;  // by class; 0: passes the others
+  void SetBands(const Bands& bands) { bands_ = bands; }
   void SetSightLatency(std::uint64_t latency_ns) { settings_.sight_latency_ns = latency_ns; }
 
   // `client`: its number for people. `tenant_hash`: the same after a restart. `info`: the tenant's, from now on.
@@ -149,6 +152,7 @@ class CommandFeed {
     std::uint32_t stream = 0;
     std::uint64_t sequence = 0;
     Work work{};
+    std::size_t band = 0;
     std::uint64_t dispatched_ns = 0;
     std::size_t number = 0;  // in its job, by the order of dispatch
     ReadyId next = kNone;    // in flight in its stream
@@ -176,7 +180,9 @@ class CommandFeed {
   Batch Sight(const Stream& stream, std::uint64_t sequence, std::uint64_t now_ns) const;
   bool IsAssumed(ReadyId command, const Batch& batch) const;
   std::uint64_t ShareOf(ReadyId command, const Batch& batch) const;
-  EngineUse& UseOf(ReadyId command) { return engines_[static_cast<std::size_t>(entries_[command].work.engine)]; }
+  using Engines = std::array<EngineUse, 3>;  // by band
+  Engines& EngineOf(ReadyId command) { return engines_[static_cast<std::size_t>(entries_[command].work.engine)]; }
+  EngineUse& UseOf(ReadyId command) { return EngineOf(command)[entries_[command].band]; }
   double WorkOf(ReadyId command) const {
     const std::uint64_t predicted_ns = host_.Command(command).predicted_ns;
     return static_cast<double>(std::min(predicted_ns, limits_.longest_count_ns)) * entries_[command].work.share;
@@ -187,7 +193,13 @@ class CommandFeed {
   // Counts all that is behind a stream's first command (1), or takes it out (-1).
   void CountBehind(const Stream& stream, double sign);
   bool ForgetOverdue(std::uint64_t now_ns);
-  bool HasRoom(EngineUse& use, std::uint64_t now_ns) const;
+  // What is on a command's engine that it cannot pass.
+  struct Ahead {
+    std::size_t commands = 0;
+    double filled = 0, behind_ns = 0, to_run_ns = 0;
+  };
+  Ahead AheadOf(ReadyId command, std::uint64_t now_ns);
+  bool HasRoom(const Ahead& ahead) const;
   bool MayGo(ReadyId command, std::uint64_t now_ns);
   bool IsHeld(TenantId tenant, std::uint64_t now_ns);
 
@@ -203,7 +215,8 @@ class CommandFeed {
   std::vector<Job> jobs_;           // by JobId
   std::vector<Entry> entries_;      // by ReadyId
   std::vector<TenantUse> tenants_;  // by TenantId
-  std::array<EngineUse, kEngines> engines_{};
+  std::array<Engines, kEngines> engines_{};
+  Bands bands_{};
   std::optional<std::uint64_t> held_since_ns_;
   std::size_t connected_tenants_ = 0;
   std::function<void(RecordedJob)> recorder_;

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 
 namespace paella::scheduler_daemon {
@@ -82,6 +83,7 @@ class PolicyView {
 struct InFlightWishes {
   std::uint64_t ahead_ns = 0;  // InFlightLimits' stream_ahead_ns and total_ahead_ns
   std::uint64_t slice_ns = 0;
+  std::optional<std::uint64_t> hold_ns{};  // InFlightLimits' longest_hold_ns
 };
 
 struct PolicyOperations {

@@ -1,9 +1,11 @@
 """Ways in which programs share the GPU: natively, where the driver slices time, under MPS, under MPS
-with priorities of clients, and through Paella under a policy, named as `paellad --policy` has it.
+with priorities of clients, and through Paella under a policy, named as `paellad --policy` has it;
+behind semicolons may follow what is said of tenants: "priority hold_ms=0; neighbour sm_share=90".
 """
 import contextlib
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,9 +72,9 @@ class Arrangement:
 @contextlib.contextmanager
 def arranged(name, options, folder):
     """The Arrangement of this name. What was started in it is ended, before MPS or the daemon is gone."""
-    logs = os.path.join(options.logs or os.path.join(folder, "logs"), name.replace(" ", "_"))
+    logs = os.path.join(options.logs or os.path.join(folder, "logs"), re.sub("[ ;]+", "_", name))
     os.makedirs(logs, exist_ok=True)
-    policy = "fifo" if is_native(name) else name
+    policy, *tenants = ["fifo"] if is_native(name) else name.split(";")
     private = tempfile.mkdtemp(dir=folder)
     place = Place(options.build, options.driver, policy, private, logs, NO_LIMIT_S)
     with contextlib.ExitStack() as stack:
@@ -80,4 +82,6 @@ def arranged(name, options, folder):
         stack.callback(place.close)
         if not is_native(name):
             place.start_paellad()
+        for tenant in tenants:
+            place.tell_daemon("tenant", "set", *tenant.split())
         yield Arrangement(name, place, settings)

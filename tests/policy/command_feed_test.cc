@@ -234,6 +234,40 @@ TEST_F(CommandFeedTest, WhatIsQuickerThanPredictedMakesRoomAtOnce) {
   EXPECT_TRUE(feed_.Pick(now_ns_ + 10 * kUs));
 }
 
+TEST_F(CommandFeedTest, WhatTheGpuLetsPassWaitsForNothingItCanPass) {
+  feed_.SetBands({0, 1, 2});
+  const auto urgent = Client(0, TenantClass::kLatency), filler = Client(1, TenantClass::kBestEffort);
+  Teach(urgent, 1, kMs);
+  Teach(filler, 1, kMs);
+  EXPECT_EQ(Fill(filler, 1), 1);
+  EXPECT_EQ(Fill(urgent, 1), 1) << "though a millisecond of other work is on the GPU";
+  feed_.Completed(filler, 0, posted_[filler], now_ns_);
+  EXPECT_EQ(Fill(filler, 1), 0) << "it cannot pass what is urgent";
+}
+
+TEST_F(CommandFeedTest, SettingsOfThePolicySayHowMuchIsInFlight) {
+  feed_.SetPolicy(Named("fifo", {"ahead_us=300", "slice_us=70"}), now_ns_);
+  const auto first = Client(0);
+  Client(1);
+  Teach(first, 1, 10 * kUs);
+  EXPECT_EQ(Fill(first, 1), 31);
+  EXPECT_EQ(feed_.limits().slice_ns, 70 * kUs);
+  feed_.SetPolicy(Named("fifo", {}), now_ns_);
+  EXPECT_EQ(feed_.limits().stream_ahead_ns, 100 * kUs) << "as before";
+}
+
+TEST_F(CommandFeedTest, GraphsGoInSlicesWhereSomebodyMayComeBefore) {
+  feed_.SetPolicy(Named("priority", {}), now_ns_);
+  const auto urgent = Client(0, TenantClass::kLatency), filler = Client(0, TenantClass::kBestEffort);
+  EXPECT_FALSE(feed_.WantsSlices(filler)) << "one tenant is alone";
+  const auto other = Client(1, TenantClass::kBestEffort);
+  EXPECT_TRUE(feed_.WantsSlices(other));
+  feed_.host().SetTenant(0, {.tenant_class = TenantClass::kLatency}, now_ns_);
+  EXPECT_FALSE(feed_.WantsSlices(urgent));
+  feed_.SetPolicy(Named("srpt", {}), now_ns_);
+  EXPECT_TRUE(feed_.WantsSlices(urgent)) << "classes mean nothing to it";
+}
+
 TEST_F(CommandFeedTest, WhoIsConnectedIsExpected) {
   const auto first = Client(0), second = Client(1);
   Teach(first, 1, 10 * kUs);
@@ -263,6 +297,15 @@ TEST_F(Classes, BestEffortIsHeldWhileLatencyWorkIsThereButNotForEver) {
   EXPECT_FALSE(feed_.Pick(now_ns_ + 23 * kMs)) << "one was let go, the next is held anew";
   feed_.Completed(urgent, 0, posted_[urgent], now_ns_ + 23 * kMs);
   EXPECT_TRUE(feed_.Pick(now_ns_ + 23 * kMs));
+}
+
+TEST_F(Classes, NobodyIsHeldWithoutAHold) {
+  feed_.SetPolicy(Named("priority", {"hold_ms=0"}), now_ns_);
+  const auto urgent = Client(0, TenantClass::kLatency), filler = Client(1, TenantClass::kBestEffort);
+  Teach(urgent, 1, 10 * kUs);
+  Teach(filler, 2, 10 * kUs);
+  EXPECT_EQ(Fill(urgent, 1, 0.1, 1), 1);
+  EXPECT_EQ(Fill(filler, 2, 0.1, 1), 1);
 }
 
 class ClassesWithABound : public CommandFeedTest {

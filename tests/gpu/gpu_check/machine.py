@@ -139,6 +139,12 @@ class Machine:
         except (subprocess.TimeoutExpired, json.JSONDecodeError):
             return None
 
+    def tell_daemon(self, *words):
+        """By paellactl: ("tenant", "set", "NAME", "class=latency")."""
+        told = subprocess.run([self.program("paellactl"), *words, "--socket", self._socket], capture_output=True,
+                              text=True, timeout=STATUS_TIMEOUT_S, check=False)
+        expect(told.returncode == 0, told.stderr)
+
     def daemon_pid(self):
         return self._paellad.pid
 

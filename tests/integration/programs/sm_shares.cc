@@ -1,7 +1,5 @@
 // On how many SMs its kernels run: says so for each line of the test's, as often as the argument tells, once for an ordinary kernel and
 // once for a cooperative one that fills the whole GPU.
-#include <unistd.h>
-
 #include <set>
 
 #include "examples/common/fail.h"
@@ -20,11 +18,6 @@ std::size_t CountSms(const Kernels& kernels, unsigned blocks, bool cooperative) 
   kernels.NoteSms(sms.device_address(), {blocks, kThreads}, cooperative, stream);
   stream.Synchronize();
   return std::set<unsigned>(sms.data(), sms.data() + blocks).size();
-}
-
-void AwaitLine() {
-  char letter = 0;
-  while (letter != '\n' && read(STDIN_FILENO, &letter, 1) == 1) continue;
 }
 
 }  // namespace
