@@ -109,7 +109,7 @@ class Executor {
         control_(std::move(control)),
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         broker_(control_),
-        slabs_(driver, broker_, TenantMemory::kSlabBytes, [this] { driver_.cuCtxSetCurrent(context_); }),
+        slabs_(driver, broker_, TenantMemory::kFirstSlabBytes, [this] { driver_.cuCtxSetCurrent(context_); }),
         tenants_(driver, device, slabs_),
         sm_shares_(driver, device, [this](std::function<void()> job) { reaper_.Post(std::move(job)); }),
         gpu_streams_(driver, settings.stream_priorities),
@@ -500,7 +500,7 @@ int Executor::Run(const DeviceDescription& device, std::uint64_t ready_memory_by
     listener.join();
     return kExecutorDone;
   }
-  slabs_.Keep(ready_memory_bytes / TenantMemory::kSlabBytes);
+  slabs_.Keep(ready_memory_bytes / TenantMemory::kFirstSlabBytes);
   while (!stop_ && scheduler_.failure() == CUDA_SUCCESS) {
     RunInbox();
     const bool worked = scheduler_.Step(NowNs());

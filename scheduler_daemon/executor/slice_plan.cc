@@ -13,6 +13,13 @@ std::uint64_t SumOf(std::span<const std::uint64_t> values) {
   return std::accumulate(values.begin(), values.end(), std::uint64_t{0});
 }
 
+// Slices are measured beside other tenants' work, which makes them longer than they are: together they are the whole.
+void ScaleDown(std::vector<std::uint64_t>& slice_ns, std::uint64_t whole_ns) {
+  const double factor = static_cast<double>(whole_ns) / static_cast<double>(std::max<std::uint64_t>(1, SumOf(slice_ns)));
+  if (factor >= 1) return;
+  for (std::uint64_t& slice : slice_ns) slice = static_cast<std::uint64_t>(static_cast<double>(slice) * factor);
+}
+
 }  // namespace
 
 SliceBegins CutEvenly(std::span<const std::uint64_t> node_ns, std::uint64_t slice_ns, std::size_t most_slices) {
@@ -42,14 +49,19 @@ std::optional<SliceBegins> SlicePlan::Next(const SliceBegins& begins, std::span<
     return slice == begins.size() ? shapes_.size() : begins[slice];
   };
 
-  std::vector<std::uint64_t> slice_measured_ns(count);
-  bool is_too_long = false;
-  for (std::size_t slice = 0; slice < count; ++slice) {
-    const Prediction measured = durations.Predict(is_whole ? whole_shape_ : slice_shapes[slice]);
+  const Prediction whole = durations.Predict(whole_shape_);
+  if (whole.observations < kSeenOften) return std::nullopt;
+  std::vector<std::uint64_t> slice_measured_ns(count, whole.duration_ns);
+  for (std::size_t slice = 0; !is_whole && slice < count; ++slice) {
+    const Prediction measured = durations.Predict(slice_shapes[slice]);
     if (measured.observations < kSeenOften) return std::nullopt;
     slice_measured_ns[slice] = measured.duration_ns;
+  }
+  ScaleDown(slice_measured_ns, whole.duration_ns);
+  bool is_too_long = false;
+  for (std::size_t slice = 0; slice < count; ++slice) {
     const bool has_several = begin_of(slice + 1) - begin_of(slice) > 1;
-    is_too_long |= has_several && static_cast<double>(measured.duration_ns) > kTolerance * static_cast<double>(slice_ns);
+    is_too_long |= has_several && static_cast<double>(slice_measured_ns[slice]) > kTolerance * static_cast<double>(slice_ns);
   }
   if (!is_too_long) return std::nullopt;
 

@@ -6,6 +6,7 @@
 //
 // A graph is cut when it was seen to take too long, at first by what is known of its nodes. The slices are measured as
 // all commands are, and where one took too long the graph is cut again, a few times at most.
+// What they took beside others' work counts as parts of what the whole took.
 //
 // Dispatching thread only. Pure.
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_SLICE_PLAN_H_

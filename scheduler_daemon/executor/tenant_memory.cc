@@ -81,7 +81,11 @@ void TenantMemory::Unmap(Slabs::iterator slab) {
 
 std::uint64_t TenantMemory::NewSlabBytes(std::uint64_t size_bytes) const {
   if (IsLarge(size_bytes)) return RoundUp(size_bytes, kGranularityBytes);
-  return slabs_.empty() && size_bytes <= kFirstSlabBytes / 2 ? kFirstSlabBytes : kSlabBytes;
+  std::uint64_t small_bytes = 0;
+  for (const auto& [address, slab] : slabs_) {
+    small_bytes += slab.physical.size_bytes == kFirstSlabBytes ? kFirstSlabBytes : 0;
+  }
+  return small_bytes < kSlabBytes && size_bytes <= kFirstSlabBytes / 2 ? kFirstSlabBytes : kSlabBytes;
 }
 
 bool TenantMemory::MayHold(const MappedSlab& mapped, std::uint64_t size_bytes) {

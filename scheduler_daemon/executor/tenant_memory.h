@@ -2,7 +2,7 @@
 //
 //   window  [ slab ][ slab ][      big allocation's own slab      ][ free addresses ...
 //
-// Small allocations share slabs: a tenant's first one is small, since idle programs have little more than that, the others
+// Small allocations share slabs: a tenant's first ones are small, since idle programs have little more than that, the others
 // are of one size. An allocation that takes more than half of such a slab gets a slab of its own. A slab that
 // becomes empty stays mapped for the next allocation, up to kMaxIdleBytes: making and mapping memory is what an allocation
 // costs. When any tenant finds none left, the idle slabs of all go back (Tenants).

@@ -26,7 +26,7 @@ struct Settings {
   std::uint64_t arena_base = 0x1100'0000'0000;
   std::uint64_t arena_bytes = 64ull << 30;  // of each client
   unsigned max_clients = 64;
-  std::uint64_t ready_memory_bytes = 64ull << 20;  // of the GPU's, made before anybody asks for it
+  std::uint64_t ready_memory_bytes = 32ull << 20;  // of the GPU's, made before anybody asks for it
   bool stream_priorities = true;  // by class
   unsigned drain_seconds = 10;  // after SIGTERM, for the clients' work
   std::string state_directory;  // empty: nothing is kept from one run to the next

@@ -43,7 +43,8 @@ WORKLOADS = {
 }
 WHERE_RESULTS_GO = ("--json", "--table", "--logs")
 START = "start_to_first_result"
-MEMORY = "memory_of_idle_tenants"
+MEMORY = {"memory_of_idle_tenants": ("idle_tensor", ""),
+          "memory_of_idle_tenants_with_cublas": ("idle_product", ", all with cuBLAS")}
 TENANTS = 8
 MODEL = ("workloads_torch", "resnet50_eager")  # of the second tenant
 
@@ -103,10 +104,12 @@ class Measurement:
         self._options, self._machine = options, machine
         self._figures, self._folder = figures, folder
         self._tenants = 0
+        self._empty_mib = 0.0  # used before the daemon starts
 
     def run(self) -> None:
-        if self._wants(MEMORY):  # first: nothing else is on the GPU
-            self._figures.add(self._memory())
+        self._empty_mib = gpu_memory_used_mib() if any(map(self._wants, MEMORY)) else 0
+        for name in filter(self._wants, MEMORY):  # first: nothing else is on the GPU
+            self._figures.add(self._memory(name, *MEMORY[name]))
         self._machine.start_paellad_once()
         for module, workloads in WORKLOADS.items():
             chosen = [workload for workload in workloads if self._wants(workload[0])]
@@ -167,22 +170,23 @@ class Measurement:
         _end(first)
         return row
 
-    def _memory(self) -> Row:
+    def _memory(self, name: str, workload: str, detail: str) -> Row:
         """GPU memory beyond what the tenants' allocators asked for: of one native process, and
         of all tenants with the executor's context. One pair."""
-        row = Row(MEMORY,
-                  f"GPU memory of {TENANTS} idle PyTorch tenants beyond their tensors, "
+        row = Row(name,
+                  f"GPU memory of {TENANTS} idle PyTorch tenants beyond their tensors{detail}, "
                   "native: of one process",
                   "MiB", 1.2, least_pairs=1)
         try:
-            native = self._held_beyond_tensors(1, False)
-            row.pairs.append((native, self._held_beyond_tensors(TENANTS, True)))
+            native = self._held_beyond_tensors(workload, 1, False)
+            row.pairs.append((native, self._held_beyond_tensors(workload, TENANTS, True)))
         except CheckFailed as error:
             row.note = str(error)
         return row
 
-    def _held_beyond_tensors(self, count: int, through_paella: bool) -> float:
-        before = gpu_memory_used_mib()
+    def _held_beyond_tensors(self, workload: str, count: int, through_paella: bool) -> float:
+        """What these tenants made the GPU hold; through Paella with the executor."""
+        before = self._empty_mib if through_paella else gpu_memory_used_mib()
         workers: list[Worker] = []
         if through_paella:
             self._machine.start_paellad_once()
@@ -191,7 +195,7 @@ class Measurement:
                 workers.append(self._worker("workloads_torch", through_paella))
             tensors = 0
             for worker in workers:
-                worker.prepare("idle_tensor")
+                worker.prepare(workload)
                 tensors += worker.ask("memory", 30)["reserved_mib"]
             return gpu_memory_used_mib() - before - tensors
         finally:

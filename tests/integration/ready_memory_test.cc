@@ -8,12 +8,12 @@ namespace paella::integration {
 namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
-constexpr std::uint64_t kSlabBytes = 32 * kMiB;
+constexpr std::uint64_t kReadyBytes = 32 * kMiB;
 
 class ReadyMemory : public DaemonTest {
  protected:
-  // Three slabs in all, full of what somebody might have left there.
-  static constexpr std::uint64_t kGpuBytes = 3 * kSlabBytes;
+  // Full of what somebody might have left there.
+  static constexpr std::uint64_t kGpuBytes = 96 * kMiB;
   void SetUp() override {
     StartDaemon({.environment = {{"PAELLA_SIMULATED_GPU_MEMORY_MIB", "96"},
                                  {"PAELLA_SIMULATED_GPU_NEW_MEMORY_BYTE", "165"}}});
@@ -35,20 +35,20 @@ class ReadyMemory : public DaemonTest {
   }
 };
 
-TEST_F(ReadyMemory, IsThereBeforeAnybodyAsks) { EXPECT_TRUE(Becomes(2 * kSlabBytes)); }
+TEST_F(ReadyMemory, IsThereBeforeAnybodyAsks) { EXPECT_TRUE(Becomes(kReadyBytes)); }
 
 TEST_F(ReadyMemory, IsNoTenantsUntilOneAsks) {
-  ASSERT_TRUE(Becomes(2 * kSlabBytes));
+  ASSERT_TRUE(Becomes(kReadyBytes));
   RogueClient client(daemon_->socket(), Greeting("small"));
   ASSERT_TRUE(client.welcomed()) << client.refusal();
   EXPECT_EQ(test::TenantIn(daemon_->Status(), "small")["memory_bytes"], 0);
   ASSERT_TRUE(Allocate(client, kMiB));
   EXPECT_EQ(test::TenantIn(daemon_->Status(), "small")["memory_bytes"], kMiB);
-  EXPECT_TRUE(Becomes(2 * kSlabBytes));  // made again
+  EXPECT_TRUE(Becomes(kReadyBytes));  // made again
 }
 
 TEST_F(ReadyMemory, GoesBackBeforeAnAllocationFails) {
-  ASSERT_TRUE(Becomes(2 * kSlabBytes));
+  ASSERT_TRUE(Becomes(kReadyBytes));
   {
     RogueClient client(daemon_->socket());
     ASSERT_TRUE(client.welcomed()) << client.refusal();
@@ -57,12 +57,12 @@ TEST_F(ReadyMemory, GoesBackBeforeAnAllocationFails) {
     EXPECT_TRUE(Becomes(0));
   }
   EXPECT_TRUE(TenantIsGone("rogue"));
-  EXPECT_TRUE(Becomes(2 * kSlabBytes));
+  EXPECT_TRUE(Becomes(kReadyBytes));
 }
 
 TEST_F(ReadyMemory, HoldsNothingOfAnothers) {
   for (const char* tenant : {"first", "second", "third"}) {
-    ASSERT_TRUE(Becomes(2 * kSlabBytes));
+    ASSERT_TRUE(Becomes(kReadyBytes));
     RogueClient client(daemon_->socket(), Greeting(tenant));
     ASSERT_TRUE(client.welcomed()) << client.refusal();
     const auto address = Allocate(client, kMiB);

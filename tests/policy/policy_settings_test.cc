@@ -25,7 +25,7 @@ std::string TenantErrorOf(const std::vector<std::string>& settings) {
 TEST(PolicySettingsTest, NonsenseIsRefusedWithTheReason) {
   EXPECT_EQ(ErrorOf("lifo", {}),
             "there is no policy 'lifo'; there are fifo, job-fifo, round-robin, sjf, srpt, paella, priority, edf, wfq");
-  EXPECT_EQ(ErrorOf("wfq", {"speed=3"}), "no setting 'speed'; there are starvation_ms, debt_kept_ms");
+  EXPECT_EQ(ErrorOf("wfq", {"speed=3"}), "no setting 'speed'; there are starvation_ms, ahead_us, slice_us, debt_kept_ms");
   EXPECT_EQ(ErrorOf("paella", {"threshold_ms=-1"}), "threshold_ms: expected a number from 0 to 3600000, got '-1'");
   for (const char* value : {"", "ten", "1x", " 1", "nan", "inf", "1e400"}) {
     EXPECT_EQ(ErrorOf("sjf", {std::string("starvation_ms=") + value}),

@@ -120,6 +120,15 @@ TEST_F(SlicePlanTest, UnknownUnequalNodesComeOutInAFewCuts) {
   }
 }
 
+TEST_F(SlicePlanTest, SlicesThatWereSlowedDownAreNotCutAgain) {
+  SlicePlan plan(kWhole, shapes_);
+  for (int i = 0; i < 4; ++i) Launch(plan);
+  ASSERT_EQ(cuts_, 1);
+  for (std::uint64_t& node : node_ns_) node *= 10;  // beside others
+  for (int i = 0; i < 20; ++i) Launch(plan);
+  EXPECT_EQ(cuts_, 1);
+}
+
 TEST_F(SlicePlanTest, OneNodeIsNeverCut) {
   SlicePlan plan(kWhole, {5});
   for (int i = 0; i < 3; ++i) durations_.Observe(kWhole, 10'000'000);

@@ -105,7 +105,17 @@ def gemm_training_step():
 
 
 def idle_tensor():
-    """A tenant that holds a tensor and has used the GPU's libraries."""
+    """A tenant that holds a tensor and has computed with it."""
+    held = torch.randn(2048, 2048, device="cuda")
+
+    def request():
+        return float((held * held).sum())
+
+    return request
+
+
+def idle_product():
+    """The same, and has used cuBLAS, which keeps memory of its own in each process."""
     held = torch.randn(2048, 2048, device="cuda")
 
     def request():
