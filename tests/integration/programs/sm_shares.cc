@@ -2,7 +2,6 @@
 // once for a cooperative one that fills the whole GPU.
 #include <set>
 
-#include "examples/common/fail.h"
 #include "tests/integration/programs/scenarios.h"
 
 namespace paella::integration {
