@@ -32,6 +32,7 @@ CUresult SlabStock::TakeNew(std::uint64_t size_bytes, SlabSource::Need need, Sla
 void SlabStock::PutBack(const Slab& slab) {
   driver_.cuMemRelease(slab.handle);
   source_.Return(slab.tag);
+  ++put_back_ever_;
 }
 
 CUresult SlabStock::Take(std::uint64_t size_bytes, Slab& slab) {
@@ -76,9 +77,11 @@ std::uint64_t SlabStock::GiveUp() {
 
 // The source does one thing after the other, so any answer will do.
 void SlabStock::AwaitReturns() {
+  const std::uint64_t before = put_back_ever_;
   CUresult result = CUDA_SUCCESS;
   const auto grant = source_.Take(ipc::kPhysicalGranularityBytes, SlabSource::Need::kNow, result);
   if (grant) source_.Return(grant->tag);
+  awaited_ = before;
 }
 
 std::uint64_t SlabStock::ready_bytes() const {

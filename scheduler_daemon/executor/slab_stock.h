@@ -11,6 +11,7 @@
 #ifndef PAELLA_SCHEDULER_DAEMON_EXECUTOR_SLAB_STOCK_H_
 #define PAELLA_SCHEDULER_DAEMON_EXECUTOR_SLAB_STOCK_H_
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -51,6 +52,8 @@ class SlabStock {
   // Until the memory of all slabs that went back so far is the GPU's again, as far as paellad can tell: for who takes
   // memory that does not come from here.
   void AwaitReturns();
+  // Whether slabs went back since that was last awaited.
+  bool HasReturns() const { return put_back_ever_.load() != awaited_.load(); }
 
   std::uint64_t ready_bytes() const;
 
@@ -68,6 +71,8 @@ class SlabStock {
   const Driver& driver_;
   SlabSource& source_;
   const std::uint64_t ready_slab_bytes_;
+  std::atomic<std::uint64_t> put_back_ever_{0};  // slabs
+  std::atomic<std::uint64_t> awaited_{0};        // of them
 
   mutable std::mutex mutex_;
   std::condition_variable filled_;

@@ -68,7 +68,7 @@ class Tenants {
 
   // What nobody has allocated: what tenants keep idle goes to whoever needs it. By our own count, which is exact at once.
   // What takes memory beside the tenants' allocations (code, programs without Paella) only the driver knows, and what it
-  // sees lags behind by the slabs that are just being made or given back.
+  // sees lags behind by the slabs that are just being made; those that are just being given back are waited for.
   std::uint64_t FreeMemoryBytes(std::uint64_t driver_free_bytes) {
     constexpr std::uint64_t kOnTheirWayBytes = 4 * TenantMemory::kSlabBytes;
     std::uint64_t used = 0;
@@ -79,6 +79,11 @@ class Tenants {
     }
     Tidy();
     const std::uint64_t not_allocated = free_at_start_bytes_ - std::min(free_at_start_bytes_, used);
+    if (driver_free_bytes + idle + kOnTheirWayBytes < not_allocated && slabs_.HasReturns()) {
+      slabs_.AwaitReturns();
+      std::size_t free = 0, total = 0;
+      if (driver_.cuMemGetInfo(&free, &total) == CUDA_SUCCESS) driver_free_bytes = free;
+    }
     return std::min(not_allocated, driver_free_bytes + idle + kOnTheirWayBytes);
   }
 

@@ -19,10 +19,9 @@ struct Settings {
   std::string driver = "libcuda.so.1";
   std::string policy = "fifo";  // "NAME key=value ..."
   std::string log_level = "info";
-  // 64 windows end below where programs lie. PyTorch's expandable segments reserve more than the GPU's memory each, and a
-  // program has several.
+  // PyTorch's expandable segments reserve more than the GPU's memory each, and a program has several.
   std::uint64_t window_base = 0x2000'0000'0000;
-  std::uint64_t window_bytes = 768ull << 30;  // of each tenant
+  std::uint64_t window_bytes = 1024ull << 30;  // of each tenant
   std::uint64_t arena_base = 0x1100'0000'0000;
   std::uint64_t arena_bytes = 64ull << 30;  // of each client
   unsigned max_clients = 64;

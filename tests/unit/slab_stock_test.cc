@@ -110,6 +110,18 @@ TEST(SlabStockTest, MakesOtherSizesWhenTheyAreAskedFor) {
   stock.Return(slab);
 }
 
+TEST(SlabStockTest, KnowsOfReturnsUntilTheyWereAwaited) {
+  SmallGpu gpu(3);
+  SlabStock stock(gpu.driver(), gpu, kSlabBytes, [] {});
+  SlabStock::Slab slab;
+  ASSERT_EQ(stock.Take(kSlabBytes, slab), CUDA_SUCCESS);
+  EXPECT_FALSE(stock.HasReturns());
+  stock.Return(slab);
+  EXPECT_TRUE(stock.HasReturns());
+  stock.AwaitReturns();
+  EXPECT_FALSE(stock.HasReturns());
+}
+
 TEST(SlabStockTest, ReadySlabsNeverMakeAnAllocationFail) {
   SmallGpu gpu(3);
   SlabStock stock(gpu.driver(), gpu, kSlabBytes, [] {});

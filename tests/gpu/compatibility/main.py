@@ -15,7 +15,7 @@ from machine import command_line, describe_machine
 from place import Place
 from programs_list import ROOT, Program, chosen
 from report import CheckFailed
-from runner import FAILED, Row, Runner
+from runner import FAILED, FAILS_NATIVELY, Row, Runner
 from watch import Watch
 
 WHERE_RESULTS_GO = ("--json", "--table", "--logs")
@@ -98,15 +98,17 @@ def run_all(arguments: argparse.Namespace, machine: Place, folder: str) -> dict:
 
 def run_together(jobs: int, machine: Place, runner: Runner, progress: Progress,
                  programs: list[tuple[Program, list[str]]]) -> list[tuple[Program, list[str]]]:
-    """Returns those that failed while the executor ended: a neighbour's fault, perhaps. They are
-    run again, alone."""
+    """Returns those that failed natively, or while the executor ended: a neighbour's fault, perhaps.
+    They are run again, alone."""
     again = []
 
     def run(entry: tuple[Program, list[str]]) -> None:
         before = machine.executor_restarts()
         rows = runner.run(*entry)
-        failed = [row.name for row in rows if row.outcome == FAILED]
-        if failed and machine.executor_restarts() != before:
+        restarted = machine.executor_restarts() != before
+        failed = [row.name for row in rows
+                  if row.outcome == FAILS_NATIVELY or (row.outcome == FAILED and restarted)]
+        if failed:
             again.append((entry[0], failed))
         progress.add(rows)
 
