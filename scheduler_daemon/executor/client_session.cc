@@ -362,10 +362,15 @@ void ClientSession::On(const ipc::RecordTime& message) {
   CUresult made = CUDA_SUCCESS;
   auto event = objects_.EventFor(message.event, made);
   // The driver's own reason: in a context that has faulted meanwhile it is the fault, and not a lack of events.
-  const Work work{.shape = ShapeOfTransfer(message.kKind, 0)};
-  Enqueue(message.stream, message.sequence, work, true, [this, made, event = std::move(event)](CUstream stream) {
+  Command command;
+  command.stream = message.stream;
+  command.sequence = message.sequence;
+  command.work = {.shape = ShapeOfTransfer(message.kKind, 0)};
+  command.needs_all_sms = true;  // the event is of the primary context, and so must its stream be
+  command.issue = [this, made, event = std::move(event)](CUstream stream) {
     return event == nullptr ? made : driver_.cuEventRecord(event.get(), stream);
-  });
+  };
+  EnqueueCommand(std::move(command));
 }
 
 void ClientSession::On(const ipc::EventDestroy& message) {
