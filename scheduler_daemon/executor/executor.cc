@@ -136,6 +136,7 @@ class Executor {
   void BringLastWords();
   void RunInbox();
   void GiveShare(const std::string& tenant, double percent);
+  void MakeShare(const std::string& tenant, double percent, int tries);
   void HandleDeparted();
   void ReportJobs(std::uint64_t tag);
   void RecordTrace(const ipc::TraceControl& request);
@@ -313,10 +314,19 @@ void Executor::RunInbox() {
 
 // To make it takes milliseconds. Until it is there the tenant runs on all SMs, as it does where it cannot be had.
 void Executor::GiveShare(const std::string& tenant, double percent) {
-  if (!scheduler_.WantsShare(tenant, percent)) return;
-  reaper_.Post([this, tenant, percent] {
+  constexpr int kTries = 2;  // the SMs may be in a share that was just made and that nobody wants any more
+  if (scheduler_.WantsShare(tenant, percent)) MakeShare(tenant, percent, kTries);
+}
+
+void Executor::MakeShare(const std::string& tenant, double percent, int tries) {
+  reaper_.Post([this, tenant, percent, tries] {
     std::string error;
     auto share = sm_shares_.Make(percent, error);
+    if (share == nullptr && tries > 1) {  // behind what gives such a share back
+      return Tell([this, tenant, percent, tries] {
+        if (scheduler_.LacksShare(tenant, percent)) MakeShare(tenant, percent, tries - 1);
+      });
+    }
     if (share == nullptr) return spdlog::error("no share of {} % of the SMs for tenant {}: {}", percent, tenant, error);
     spdlog::info("tenant {} runs on {} SMs", tenant, share->multiprocessors());
     Tell([this, tenant, percent, share] { scheduler_.SetShare(tenant, percent, share); });

@@ -77,7 +77,7 @@ CUresult GpuStreams::Create(CUstream& stream, std::int32_t priority, const SmSha
   return driver_.cuGreenCtxStreamCreate(&stream, share->context(), CU_STREAM_NON_BLOCKING, priority);
 }
 
-// Its word goes on where it is: it may only grow. A stream that the driver does not replace serves as it is.
+// Its word goes on where it is: it may only grow. A stream that the driver does not replace stays as it is.
 void GpuStreams::MakeAnew(GpuStream& stream, std::int32_t priority, const std::shared_ptr<SmShare>& share) {
   CUstream made = nullptr;
   if (Create(made, priority, share.get()) != CUDA_SUCCESS) return;
@@ -118,7 +118,9 @@ GpuStream* GpuStreams::TakeOf(std::int32_t priority, const std::shared_ptr<SmSha
   if (spare.empty()) return Make(priority, share);
   GpuStream* const stream = Pop(spare);
   MakeAnew(*stream, priority, share);
-  return stream;
+  if (stream->share == share) return stream;  // of another priority, if need be, but never on others' SMs
+  idle_[{stream->share.get(), stream->priority}].push_back(stream);
+  return nullptr;
 }
 
 CUresult GpuStreams::Mark(GpuStream& stream, std::uint64_t value) {

@@ -70,10 +70,14 @@ bool Scheduler::WantsShare(std::string_view name, double percent) {
   return percent > 0 && percent < 100;
 }
 
+bool Scheduler::LacksShare(std::string_view name, double percent) const {
+  const Tenant* const tenant = FindTenant(name);
+  return tenant != nullptr && tenant->sm_share_percent == percent && tenant->sm_share == nullptr;
+}
+
 void Scheduler::SetShare(std::string_view name, double percent, std::shared_ptr<SmShare> share) {
-  Tenant* const tenant = FindTenant(name);
-  if (tenant != nullptr && tenant->sm_share_percent == percent && tenant->sm_share == nullptr) {
-    tenant->sm_share = std::move(share);
+  if (LacksShare(name, percent)) {
+    FindTenant(name)->sm_share = std::move(share);
   } else {
     share->Retire();
   }

@@ -56,6 +56,8 @@ class Scheduler {
   // which is over.
   bool WantsShare(std::string_view name, double percent);
   // For nobody, if the tenant left meanwhile or wants another one.
+  // Whether the tenant still wants that, and has none.
+  bool LacksShare(std::string_view name, double percent) const;
   void SetShare(std::string_view name, double percent, std::shared_ptr<SmShare> share);
   void SetPolicy(std::unique_ptr<PolicyOperations> policy, std::uint64_t now_ns) {
     feed_.SetPolicy(std::move(policy), now_ns);

@@ -21,10 +21,23 @@ using Clock = std::chrono::steady_clock;
 
 constexpr char kClearScreen[] = "\033[H\033[2J";
 
-// What a counter grew by. One that is smaller than it was is that of a tenant or an executor that began anew.
-double Growth(const json& before, const json& after, const char* key) {
-  const double now = Number(after, key).value_or(0), then = Number(before, key).value_or(0);
-  return now < then ? now : now - then;
+// Jobs that ended. A smaller number than before is of an executor that began anew; a tenant that was not there before may
+// have ended any number earlier, under its name.
+std::optional<double> JobsEnded(const json& before, const json& after) {
+  const auto now = Number(after, "jobs"), then = Number(before, "jobs");
+  if (!now || !then) return std::nullopt;
+  return *now < *then ? *now : *now - *then;
+}
+
+// GPU time. It can shrink by itself: what was charged as predicted is corrected.
+double Charged(const json& before, const json& after) {
+  constexpr char kKey[] = "charged_seconds";
+  const double now = Number(after, kKey).value_or(0);
+  if (!before.is_object()) return now;
+  const auto then = Number(before, kKey);
+  if (!then) return 0;
+  const bool began_anew = Number(after, "jobs").value_or(0) < Number(before, "jobs").value_or(0);
+  return began_anew ? now : std::max(0.0, now - *then);
 }
 
 const json& TenantNamed(const json& document, const json& name) {
@@ -40,8 +53,9 @@ json Row(const json& before, const json& after, double interval_s) {
   for (const char* key : {"tenant", "class", "waiting", "in_flight", "job_p50_ms", "job_p99_ms"}) {
     row[key] = Part(after, key);
   }
-  row["jobs_per_s"] = Growth(before, after, "jobs") / interval_s;
-  row["gpu_share"] = Growth(before, after, "charged_seconds");  // to be divided
+  const auto jobs = JobsEnded(before, after);
+  row["jobs_per_s"] = jobs ? json(*jobs / interval_s) : json();
+  row["gpu_share"] = Charged(before, after);  // to be divided
   return row;
 }
 

@@ -54,8 +54,8 @@ json Tenants(const ClientRegistry& registry, const std::map<std::uint64_t, json>
       tenant = {{"tenant", client.tenant}, {"class", ClassName(info.tenant_class)}, {"weight", info.weight},
                 {"clients", 0},            {"launches", 0},                          {"slices", 0},
                 {"waiting", 0},            {"in_flight", 0},                         {"memory_bytes", 0},
-                {"gpu_seconds", 0.0},      {"charged_seconds", 0.0},                 {"jobs", 0},
-                {"job_p50_ms", 0.0},       {"job_p99_ms", 0.0},                     {"multiprocessors", 0}};
+                {"gpu_seconds", 0.0},      {"charged_seconds", nullptr},             {"jobs", nullptr},
+                {"job_p50_ms", nullptr},   {"job_p99_ms", nullptr},                 {"multiprocessors", 0}};
     }
     tenant["clients"] = tenant["clients"].get<std::uint64_t>() + 1;
     const auto found = work.find(number);

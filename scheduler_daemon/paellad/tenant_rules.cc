@@ -19,7 +19,8 @@ bool TenantRules::Assign(const std::string& pattern, std::span<const std::string
   if (!AssignTenantSettings(assignments, settings, error)) return false;
   double shares = settings.sm_share_percent;
   for (const auto& [other, rule] : rules_) shares += other == pattern ? 0 : rule.sm_share_percent;
-  if (settings.sm_share_percent > 0 && shares > 100) {
+  constexpr double kRounding = 1e-6;
+  if (settings.sm_share_percent > 0 && shares > 100 + kRounding) {
     error = "sm_share: the shares of all tenants together would be more than 100 %";
     return false;
   }

@@ -115,7 +115,7 @@ void FlightRecorder::Ready(JobId id, const ReadTimes& read, std::uint64_t now_ns
   }
   if (job.announced++ != 0) return;
   job.announced_span = newest_;
-  split_ |= SpanAt(newest_).tenant != job.times.tenant;
+  split_ |= SpanAt(newest_).job != job.times.number;
 }
 
 void FlightRecorder::Withdrawn(JobId id, std::uint64_t now_ns) {
@@ -138,8 +138,14 @@ void FlightRecorder::Dispatched(JobId id, bool was_overdue, std::uint64_t now_ns
   ++tenants_[job.tenant].in_flight;
   const WaitRule rule = was_overdue ? WaitRule::kStarvation : WaitRule::kPolicy;
   const Span& newest = SpanAt(newest_);
-  if (!split_ && newest.tenant == job.times.tenant && newest.rule == rule) return;
-  OpenSpan({.tenant = job.times.tenant, .id = job.tenant, .rule = rule, .went = newest_ + 1}, now_ns);
+  if (!split_ && newest.job == job.times.number && newest.rule == rule) return;
+  OpenSpan({.tenant = job.times.tenant,
+            .id = job.tenant,
+            .rule = rule,
+            .went = newest_ + 1,
+            .job = job.times.number,
+            .policy = policy_},
+           now_ns);
 }
 
 void FlightRecorder::Ran(JobId id, std::uint64_t took_ns, std::uint64_t known_ns) {
@@ -274,13 +280,13 @@ void FlightRecorder::Charge(LiveJob& job, const Span& span, std::uint64_t time_n
   if (tenant == 0) return;
   Wait* least = &job.times.named[0];
   for (Wait& wait : job.times.named) {
-    if (wait.tenant == tenant && wait.rule == rule && wait.policy == policy_) {
+    if (wait.tenant == tenant && wait.rule == rule && wait.policy == span.policy) {
       wait.time_ns += time_ns;
       return;
     }
     if (wait.time_ns < least->time_ns) least = &wait;
   }
-  if (time_ns > least->time_ns) *least = {time_ns, tenant, rule, policy_};
+  if (time_ns > least->time_ns) *least = {time_ns, tenant, rule, span.policy};
 }
 
 FlightReport FlightRecorder::Report(std::uint64_t now_ns) {

@@ -135,6 +135,8 @@ class FlightRecorder {
     TenantId id = 0;  // its number, if it is still there
     WaitRule rule = WaitRule::kDispatcher;
     std::uint64_t went = 0;  // the span in which it was let there
+    std::uint64_t job = 0;   // whose command that was
+    std::uint8_t policy = 0;  // that decided so
   };
   enum class State : std::uint8_t { kNone, kClient, kWaiting, kOnGpu };
   struct LiveJob {

@@ -72,7 +72,7 @@ class Arrangement:
 @contextlib.contextmanager
 def arranged(name, options, folder):
     """The Arrangement of this name. What was started in it is ended, before MPS or the daemon is gone."""
-    logs = os.path.join(options.logs or os.path.join(folder, "logs"), re.sub("[ ;]+", "_", name))
+    logs = os.path.join(options.logs or os.path.join(folder, "logs"), re.sub("[ ;/*]+", "_", name))
     os.makedirs(logs, exist_ok=True)
     policy, *tenants = ["fifo"] if is_native(name) else name.split(";")
     private = tempfile.mkdtemp(dir=folder)

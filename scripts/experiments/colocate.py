@@ -45,22 +45,23 @@ def parse_arguments() -> argparse.Namespace:
 
 
 class Bench:
-    def __init__(self, options, folder):
+    def __init__(self, options, points, folder):
         self._options = options
+        self._points = points
         self._folder = folder
-        self._iterations = {}
 
     def _busy(self, place, what, seconds):
-        """The program's command line; what its kernels do is measured once, on an idle GPU."""
+        """The program's command line; what its kernels do is measured once for all points, on an idle
+        GPU."""
         words = shlex.split(getattr(self._options, what))
-        if what not in self._iterations:
-            self._iterations[what] = None
+        if what not in self._points.reference:
             probe = place.native([place.program("busy"), *words, "--kernels", "20", "--json", "-"])
-            self._iterations[what] = _figures(probe)["iterations"]
-            print(f"{what}: {words} is {self._iterations[what]} iterations", file=sys.stderr)
+            iterations = _figures(probe)["iterations"]
+            self._points.keep_reference(self._points.reference | {what: iterations})
+            print(f"{what}: {words} is {iterations} iterations", file=sys.stderr)
         if "--microseconds" in words:
             at = words.index("--microseconds")
-            words[at:at + 2] = ["--iterations", str(self._iterations[what])]
+            words[at:at + 2] = ["--iterations", str(self._points.reference[what])]
         return [place.program("busy"), *words, "--seconds", str(seconds), "--json", "-"]
 
     def measure(self, name):
@@ -138,7 +139,7 @@ def main() -> int:
     points = Points(options, "colocate.py", {"latency": options.latency, "neighbour": options.neighbour,
                                              "seconds": options.seconds})
     with tempfile.TemporaryDirectory(prefix="colocate-") as folder:
-        bench = Bench(options, folder)
+        bench = Bench(options, points, folder)
 
         def measure(name, number):
             if not points.has(arrangement=name, round=number):

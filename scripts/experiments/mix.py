@@ -154,7 +154,8 @@ def _row(points, name, rate):
 def _highest(points, rates):
     found = {name: highest_rate({rate: points.median("p99_ms", arrangement=name, rate=rate)
                                  for rate in rates if points.has(arrangement=name, rate=rate)})
-             for name in points.arrangements()}
+             for name in points.arrangements()
+             if any(points.has(arrangement=name, rate=rate) for rate in rates)}
     lines = [f"| arrangement | highest rate with p99 <= {BOUND_MS} ms | / MPS |", "|---|---|---|"]
     for name, (rate, sign) in found.items():
         ratio = ratio_of_highest(found[name], found[MPS]) if MPS in found else "-"

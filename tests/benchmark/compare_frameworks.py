@@ -104,10 +104,9 @@ class Measurement:
         self._options, self._machine = options, machine
         self._figures, self._folder = figures, folder
         self._tenants = 0
-        self._empty_mib = 0.0  # used before the daemon starts
+        self._empty_mib: float | None = None  # used before the daemon starts
 
     def run(self) -> None:
-        self._empty_mib = gpu_memory_used_mib() if any(map(self._wants, MEMORY)) else 0
         for name in filter(self._wants, MEMORY):  # first: nothing else is on the GPU
             self._figures.add(self._memory(name, *MEMORY[name]))
         self._machine.start_paellad_once()
@@ -186,6 +185,8 @@ class Measurement:
 
     def _held_beyond_tensors(self, workload: str, count: int, through_paella: bool) -> float:
         """What these tenants made the GPU hold; through Paella with the executor."""
+        if self._empty_mib is None:
+            self._empty_mib = gpu_memory_used_mib()
         before = self._empty_mib if through_paella else gpu_memory_used_mib()
         workers: list[Worker] = []
         if through_paella:

@@ -37,12 +37,31 @@ TEST(TopTest, WhoBeganAnewCountsFromThere) {
   EXPECT_EQ(difference["tenants"][0]["jobs_per_s"], 2);
 }
 
+TEST(TopTest, ACorrectedChargeIsNoNewBeginning) {
+  const json difference = Difference(Status({Tenant("a", 100, 900)}), Status({Tenant("a", 99.9, 900)}), 1);
+  EXPECT_EQ(difference["tenants"][0]["gpu_share"], 0);
+}
+
+TEST(TopTest, WhoWasNotThereHasNoRateOfJobsYet) {
+  const json difference = Difference(Status({}), Status({Tenant("a", 0.5, 10'000)}), 1);
+  EXPECT_EQ(difference["tenants"][0]["gpu_share"], 0.5);
+  EXPECT_TRUE(difference["tenants"][0]["jobs_per_s"].is_null());
+}
+
+TEST(TopTest, WhatTheExecutorDidNotSayLastTimeIsNoGrowth) {
+  json silent = Tenant("a", 0, 0);
+  silent["charged_seconds"] = silent["jobs"] = nullptr;
+  const json difference = Difference(Status({silent}), Status({Tenant("a", 5000, 900)}), 1);
+  EXPECT_EQ(difference["tenants"][0]["gpu_share"], 0);
+  EXPECT_TRUE(difference["tenants"][0]["jobs_per_s"].is_null());
+}
+
 TEST(TopTest, WhatADaemonDoesNotSayIsADash) {
   const json difference = Difference(json::object(), {{"tenants", {{{"tenant", "a\x1b"}}}}}, 1);
   EXPECT_EQ(DescribeDifference(difference),
             "policy: -\n"
             "TENANT  CLASS    GPU  WAITING  IN FLIGHT  JOBS/S  P50 MS  P99 MS\n"
-            "a?      -      0.0 %        -          -     0.0       -       -\n");
+            "a?      -      0.0 %        -          -       -       -       -\n");
   EXPECT_EQ(Difference(json::object(), {{"tenants", 5}}, 1)["tenants"].size(), 0u);
 }
 
