@@ -88,7 +88,7 @@ CUresult ClientGraphs::Update(std::uint64_t number, Graph& graph, const std::vec
     return graph.build->Change(change.node, graph.nodes[change.node].work, change.work, objects_);
   });
   if (is_changed) {
-    ChangeSlices(graph, changes);
+    ChangeSlices(number, graph, changes);
     Adopt(graph, changes);
     return CUDA_SUCCESS;
   }
@@ -100,7 +100,7 @@ CUresult ClientGraphs::Update(std::uint64_t number, Graph& graph, const std::vec
 }
 
 // Those that cannot be changed in place go, and are made again when they are missed.
-void ClientGraphs::ChangeSlices(Graph& graph, const std::vector<NodeChange>& changes) {
+void ClientGraphs::ChangeSlices(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes) {
   const auto slices = graph.build->slices();
   if (slices == nullptr) return;
   const bool is_changed = std::ranges::all_of(changes, [&](const NodeChange& change) {
@@ -108,7 +108,8 @@ void ClientGraphs::ChangeSlices(Graph& graph, const std::vector<NodeChange>& cha
   });
   if (is_changed) return;
   const std::lock_guard lock(mutex_);
-  RetireSlices(graph.build->SetSlices(nullptr));
+  const auto before = graph.build->SetSlices(nullptr);
+  if (graphs_.contains(number)) RetireSlices(before);  // else they went with their build
 }
 
 CUresult ClientGraphs::Rebuild(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes) {
@@ -144,9 +145,9 @@ bool ClientGraphs::HasMostGraphs() {
   return graphs_.size() == kMaxGraphs;
 }
 
-bool ClientGraphs::TakeRoom(std::size_t nodes) {
+bool ClientGraphs::TakeRoom(std::size_t nodes, std::size_t most) {
   const std::lock_guard lock(mutex_);
-  if (nodes > kMaxNodes - node_count_) return false;
+  if (node_count_ > most || nodes > most - node_count_) return false;
   node_count_ += nodes;
   return true;
 }
@@ -187,7 +188,7 @@ void ClientGraphs::Slice(std::uint64_t number, const std::weak_ptr<GraphBuild>& 
     graph = found->second;
   }
   DestroyRetired();
-  if (!TakeRoom(graph->nodes.size())) return;
+  if (!TakeRoom(graph->nodes.size(), kMaxNodes / 2)) return;  // the rest is for what programs ask for
   const auto slices = GraphSlices::Make(driver_, graph->nodes, objects_, std::move(begins));
   if (slices == nullptr) return GiveRoom(graph->nodes.size());
   const std::lock_guard lock(mutex_);

@@ -72,11 +72,11 @@ class ClientGraphs {
   CUresult CheckChanges(const Graph& graph, const std::vector<NodeChange>& changes) const;
   CUresult Update(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes, bool launch_waits);
   CUresult Rebuild(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes);
-  void ChangeSlices(Graph& graph, const std::vector<NodeChange>& changes);
+  void ChangeSlices(std::uint64_t number, Graph& graph, const std::vector<NodeChange>& changes);
   void Adopt(Graph& graph, const std::vector<NodeChange>& changes);
   bool HasMostGraphs();
   // Counts a build that is about to be made. False: there are too many.
-  bool TakeRoom(std::size_t nodes);
+  bool TakeRoom(std::size_t nodes, std::size_t most = kMaxNodes);
   bool WaitForRoom(std::size_t nodes);
   void GiveRoom(std::size_t nodes);
   // Takes out of retired_ what nobody holds any more. False: there is none such.

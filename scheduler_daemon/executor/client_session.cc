@@ -323,8 +323,10 @@ void ClientSession::On(const ipc::LaunchGraph& message) {
 
 // What waits for the worker holds no graph: an update of one that nobody holds is cheaper.
 void ClientSession::Slice(const Command& launch, SliceBegins begins) {
+  is_slicing_ = true;
   worker_.Post([this, number = launch.graph_number, build = std::weak_ptr(launch.graph), begins = std::move(begins)] {
     objects_.graphs().Slice(number, build, begins);
+    is_slicing_ = false;
   });
 }
 

@@ -63,8 +63,9 @@ class ClientSession {
   bool PostCallback(std::uint32_t stream);
   // Forgets all that was not given to the GPU: the client is gone or broken. No head was given to it in part.
   void DropWaiting();
-  // Has the graph of a launch cut into slices: some of its later launches will have them.
+  // Has the graph of a launch cut into slices: some of its later launches will have them. One graph at a time.
   void Slice(const Command& launch, SliceBegins begins);
+  bool is_slicing() const { return is_slicing_.load(); }
 
   const ipc::ClientAttach& identity() const { return identity_; }
   const ipc::Channel& channel() const { return channel_; }
@@ -237,6 +238,7 @@ class ClientSession {
   std::vector<EventWaiter> event_waiters_;
   std::vector<std::byte> record_;
   std::atomic<bool> ready_{false};
+  std::atomic<bool> is_slicing_{false};
   Worker worker_;  // last: its thread uses everything above
 };
 

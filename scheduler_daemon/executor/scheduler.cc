@@ -1,6 +1,7 @@
 #include "scheduler_daemon/executor/scheduler.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "scheduler_daemon/executor/graph_slices.h"
@@ -12,6 +13,16 @@ namespace {
 constexpr std::size_t kRecordsPerTurn = 64;  // of one client, so that none keeps the others waiting
 constexpr std::uint64_t kCommandsPerMark = 16;
 constexpr std::size_t kDispatchesPerStep = 64;  // then rings and completions are looked at again
+
+// Whether as many slices of the head are on the GPU as may be there, by number or by nodes.
+bool IsFullOfSlices(const StreamQueue& queue, std::uint64_t most_slices, std::uint64_t most_nodes) {
+  const auto& slices = queue.waiting.front().slices;
+  if (slices == nullptr) return false;
+  const std::uint32_t done = queue.completed == queue.dispatched ? queue.slices_completed : 0;
+  if (queue.slices_dispatched == done) return false;
+  const std::uint64_t nodes = slices->begins()[queue.slices_dispatched] - slices->begins()[done];
+  return queue.slices_dispatched - done >= most_slices || queue.nodes_in_flight + nodes >= most_nodes;
+}
 
 // Where the stream will be when its head, or the next slice of it, is done.
 StreamPosition PositionBehindNext(const StreamQueue& queue) {
@@ -257,7 +268,7 @@ bool Scheduler::IsReady(const Client& client, std::uint32_t stream, std::uint64_
   const StreamTable& streams = client.session->streams();
   const StreamQueue& queue = streams.at(stream);
   if (!streams.HeadIsReady(stream, WhoWaits()) || queue.waiting.front().kind != Command::Kind::kGpu) return false;
-  if (IsFull(queue)) return false;
+  if (IsFull(queue) || IsFullOfSlices(queue, kInFlightPerStream, kNodesPerStream)) return false;
   // What is on the GPU ends first where it is.
   if (const GpuStream* const gpu = client.bindings[stream].gpu; gpu != nullptr && gpu->share != ShareOf(client, stream)) {
     return false;
@@ -273,10 +284,12 @@ void Scheduler::ChooseSlices(Client& client, std::uint32_t stream) {
   auto slices = head.graph->slices();
   static const SliceBegins kWhole;
   static const std::vector<std::uint64_t> kNoShapes;
-  auto next = head.graph->slice_plan().Next(slices == nullptr ? kWhole : slices->begins(),
-                                            slices == nullptr ? kNoShapes : slices->shapes(),
-                                            feed_.knowledge().kernels, feed_.limits().slice_ns);
-  if (next) client.session->Slice(head, std::move(*next));
+  if (!client.session->is_slicing()) {
+    auto next = head.graph->slice_plan().Next(slices == nullptr ? kWhole : slices->begins(),
+                                              slices == nullptr ? kNoShapes : slices->shapes(),
+                                              feed_.knowledge().kernels, feed_.limits().slice_ns);
+    if (next) client.session->Slice(head, std::move(*next));
+  }
   head.slices = std::move(slices);
 }
 
@@ -390,7 +403,9 @@ void Scheduler::IssueHead(Client& client, std::uint32_t stream, std::uint64_t no
   }
   Check(client, IssueNext(client, stream));
   const StreamPosition position = queue.dispatched_position();
-  if (SequenceAt(position - client.bindings[stream].marked) >= kCommandsPerMark) MarkUpTo(client, stream, position);
+  const bool are_many = SequenceAt(position - client.bindings[stream].marked) >= kCommandsPerMark ||
+                        (SlicesAt(position) != 0 && SlicesAt(position) % kCommandsPerMark == 0);
+  if (are_many) MarkUpTo(client, stream, position);
 }
 
 // The head, or what of it is next.
@@ -404,10 +419,11 @@ CUresult Scheduler::IssueNext(Client& client, std::uint32_t stream) {
     return command.issue ? command.issue(on) : CUDA_SUCCESS;
   }
   const std::uint32_t slice = queue.slices_dispatched;
+  std::optional<Command> last;  // it holds the graph: no update may change that meanwhile
   if (slice + 1 < slices->count()) {
     streams.TakeSlice(stream);
   } else {
-    streams.TakeHead(stream);
+    last = streams.TakeHead(stream);
   }
   ++client.session->slices;
   return slices->Launch(slice, on);
@@ -472,14 +488,14 @@ void Scheduler::BlameInFlight() {
   const bool by_assertion = failure_ == CUDA_ERROR_ASSERT &&
                             std::ranges::any_of(clients_, [](const auto& client) { return client->asserting != 0; });
   for (const auto& client : clients_) {
-    if (by_assertion ? client->asserting != 0 : IsOnGpu(*client)) client->session->SetStickyError(failure_);
+    if (IsOnGpu(*client) && (!by_assertion || client->asserting != 0)) client->session->SetStickyError(failure_);
   }
 }
 
 ClientSession* Scheduler::OnlyOneThatAsserts() const {
   ClientSession* found = nullptr;
   for (const auto& client : clients_) {
-    if (client->asserting == 0) continue;
+    if (client->asserting == 0 || !IsOnGpu(*client)) continue;
     if (found != nullptr) return nullptr;
     found = client->session.get();
   }

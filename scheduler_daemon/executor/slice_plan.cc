@@ -42,6 +42,7 @@ SliceBegins CutEvenly(std::span<const std::uint64_t> node_ns, std::uint64_t slic
 std::optional<SliceBegins> SlicePlan::Next(const SliceBegins& begins, std::span<const std::uint64_t> slice_shapes,
                                            const KernelDurations& durations, std::uint64_t slice_ns) {
   if (shapes_.size() < 2 || cuts_ == kMostCuts) return std::nullopt;
+  if (launches_ < kFirstLaunchThatAsks && ++launches_ < kFirstLaunchThatAsks) return std::nullopt;
   const bool is_whole = begins.empty();
   const std::size_t count = is_whole ? 1 : begins.size();
   const auto begin_of = [&](std::size_t slice) -> std::size_t {
@@ -73,9 +74,9 @@ std::optional<SliceBegins> SlicePlan::Next(const SliceBegins& begins, std::span<
   for (std::size_t slice = 0; slice < count; ++slice) {
     Scale(begin_of(slice), begin_of(slice + 1), slice_measured_ns[slice], node_ns);
   }
+  ++cuts_;
   SliceBegins next = CutEvenly(node_ns, slice_ns, kMostSlices);
   if (next == begins || next.size() < 2) return std::nullopt;
-  ++cuts_;
   return next;
 }
 

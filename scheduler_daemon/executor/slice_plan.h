@@ -37,6 +37,8 @@ class SlicePlan {
   // Cuts are not worth their while unless a slice is longer than it should be by this.
   static constexpr double kTolerance = 1.5;
   static constexpr int kMostCuts = 5;
+  // Of a graph that is changed between any two launches, each build is launched once, and cutting it would be for nothing.
+  static constexpr int kFirstLaunchThatAsks = 3;
   static constexpr std::size_t kMostSlices = 1000;
 
   // `shapes`: what the durations of the nodes and of the whole are learned by.
@@ -53,6 +55,7 @@ class SlicePlan {
 
   std::uint64_t whole_shape_;
   std::vector<std::uint64_t> shapes_;
+  int launches_ = 0;  // until they are enough
   int cuts_ = 0;
 };
 

@@ -1,7 +1,6 @@
 #include "scheduler_daemon/policies/command_feed.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 namespace paella::scheduler_daemon {
@@ -246,9 +245,10 @@ bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
 
 CommandFeed::Ahead CommandFeed::AheadOf(ReadyId command, std::uint64_t now_ns) {
   Ahead ahead;
-  for (std::size_t band = 0; band < std::tuple_size_v<Engines>; ++band) {
-    EngineUse& use = EngineOf(command)[band];
-    use.Advance(now_ns);
+  EngineBands& engine = EngineOf(command);
+  engine.Advance(now_ns);
+  for (std::size_t band = 0; band < engine.bands.size(); ++band) {
+    const EngineUse& use = engine.bands[band];
     ahead.commands += use.commands();
     if (band > entries_[command].band) continue;
     ahead.filled += use.filled();
@@ -310,7 +310,7 @@ bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
 }
 
 void CommandFeed::BecomesFirst(ReadyId command, std::uint64_t now_ns) {
-  UseOf(command).Advance(now_ns);
+  EngineOf(command).Advance(now_ns);
   UseOf(command).BecomesFirst(entries_[command].work.share, WorkOf(command));
 }
 
@@ -397,7 +397,7 @@ void CommandFeed::Completed(ClientId id, std::uint32_t number, std::uint64_t seq
   const bool was_overdue = std::exchange(stream.is_overdue, false);
   while (stream.first != kNone && entries_[stream.first].sequence <= sequence) {
     const ReadyId command = stream.first;
-    UseOf(command).Advance(now_ns);
+    EngineOf(command).Advance(now_ns);
     UseOf(command).Leave(entries_[command].work.share, WorkOf(command));
     stream.ahead_ns -= host_.Command(command).predicted_ns;
     stream.first = entries_[command].next;

@@ -180,9 +180,18 @@ class CommandFeed {
   Batch Sight(const Stream& stream, std::uint64_t sequence, std::uint64_t now_ns) const;
   bool IsAssumed(ReadyId command, const Batch& batch) const;
   std::uint64_t ShareOf(ReadyId command, const Batch& batch) const;
-  using Engines = std::array<EngineUse, 3>;  // by band
-  Engines& EngineOf(ReadyId command) { return engines_[static_cast<std::size_t>(entries_[command].work.engine)]; }
-  EngineUse& UseOf(ReadyId command) { return EngineOf(command)[entries_[command].band]; }
+  struct EngineBands {
+    std::array<EngineUse, 3> bands{};
+    std::uint64_t at_ns = 0;
+
+    // The more urgent run first.
+    void Advance(std::uint64_t now_ns) {
+      auto left_ns = static_cast<double>(now_ns - std::exchange(at_ns, now_ns));
+      for (EngineUse& use : bands) left_ns = use.Run(left_ns);
+    }
+  };
+  EngineBands& EngineOf(ReadyId command) { return engines_[static_cast<std::size_t>(entries_[command].work.engine)]; }
+  EngineUse& UseOf(ReadyId command) { return EngineOf(command).bands[entries_[command].band]; }
   double WorkOf(ReadyId command) const {
     const std::uint64_t predicted_ns = host_.Command(command).predicted_ns;
     return static_cast<double>(std::min(predicted_ns, limits_.longest_count_ns)) * entries_[command].work.share;
@@ -215,7 +224,7 @@ class CommandFeed {
   std::vector<Job> jobs_;           // by JobId
   std::vector<Entry> entries_;      // by ReadyId
   std::vector<TenantUse> tenants_;  // by TenantId
-  std::array<Engines, kEngines> engines_{};
+  std::array<EngineBands, kEngines> engines_{};
   Bands bands_{};
   std::optional<std::uint64_t> held_since_ns_;
   std::size_t connected_tenants_ = 0;

@@ -19,10 +19,11 @@ class EngineUse {
   double behind_ns() const { return behind_ns_; }
   double to_run_ns() const { return running_ns_ + behind_ns_; }
 
-  // The first commands of streams run, whatever the GPU does.
-  void Advance(std::uint64_t now_ns) {
-    running_ns_ = std::max(0.0, running_ns_ - static_cast<double>(now_ns - at_ns_));
-    at_ns_ = now_ns;
+  // The first commands of streams run for so long, whatever the GPU does. Returns what of that they did not need.
+  double Run(double time_ns) {
+    const double used_ns = std::min(running_ns_, time_ns);
+    running_ns_ -= used_ns;
+    return time_ns - used_ns;
   }
   void Enter() { ++commands_; }
   // Negative: it no longer waits behind another one, or nobody knows for what.
@@ -46,7 +47,6 @@ class EngineUse {
   double firsts_ns_ = 0;   // of all first ones, from their beginning
   double running_ns_ = 0;  // what should be left of that
   double behind_ns_ = 0;
-  std::uint64_t at_ns_ = 0;
 };
 
 }  // namespace paella::scheduler_daemon
