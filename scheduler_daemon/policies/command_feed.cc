@@ -14,7 +14,8 @@ constexpr std::uint64_t kShortestNs = 1'000;
 constexpr std::uint64_t kBetweenLooksNs = 500'000;
 
 InFlightLimits LimitsUnder(const PolicyOperations* policy, InFlightLimits limits) {
-  const InFlightWishes wishes = policy == nullptr ? InFlightWishes() : policy->in_flight_wishes;
+  if (policy == nullptr) return limits;
+  const InFlightWishes& wishes = policy->in_flight_wishes;
   if (wishes.ahead_ns != 0) {
     limits.stream_ahead_ns = limits.total_ahead_ns = wishes.ahead_ns;
     limits.mark_every_ns = wishes.ahead_ns / 4;
