@@ -138,6 +138,7 @@ class Executor {
   void GiveShare(const std::string& tenant, double percent);
   void MakeShare(const std::string& tenant, double percent, int tries);
   void HandleDeparted();
+  void SendReport(std::uint64_t tag, std::string document);
   void ReportJobs(std::uint64_t tag);
   void RecordTrace(const ipc::TraceControl& request);
   void LogEvictions();
@@ -237,10 +238,7 @@ bool Executor::OnPacket(ipc::Packet& packet) {
     case ipc::StatusRequest::kKind:
       if (const auto message = packet.As<ipc::StatusRequest>()) {
         Tell([this, tag = message->tag] {
-          ipc::StatusReport report;
-          report.tag = tag;
-          report.document = DescribeStatus({scheduler_, tenants_, modules_, slabs_}, NowNs());
-          control_.SendText(report, &ipc::StatusReport::document);
+          SendReport(tag, DescribeStatus({scheduler_, tenants_, modules_, slabs_}, NowNs()));
         });
         return true;
       }
@@ -394,14 +392,17 @@ void Executor::Sleep() {
   set_sleeping(0);
 }
 
+// The answer to what paellad asked under that tag.
+void Executor::SendReport(std::uint64_t tag, std::string document) {
+  ipc::StatusReport report;
+  report.tag = tag;
+  report.document = std::move(document);
+  control_.SendText(report, &ipc::StatusReport::document);
+}
+
 void Executor::ReportJobs(std::uint64_t tag) {
   auto jobs = std::make_shared<const FlightReport>(scheduler_.ReportJobs(NowNs()));
-  reaper_.Post([this, tag, jobs] {  // the text of many jobs takes a while
-    ipc::StatusReport report;
-    report.tag = tag;
-    report.document = DescribeJobs(*jobs);
-    control_.SendText(report, &ipc::StatusReport::document);
-  });
+  reaper_.Post([this, tag, jobs] { SendReport(tag, DescribeJobs(*jobs)); });  // the text of many takes a while
 }
 
 void Executor::RecordTrace(const ipc::TraceControl& request) {
@@ -410,11 +411,8 @@ void Executor::RecordTrace(const ipc::TraceControl& request) {
   scheduler_.SetRecorder(trace_ ? [this](const RecordedJob& job, const std::string& tenant, const TenantInfo& info) {
     trace_->Add(job, tenant, info);
   } : Scheduler::Recorder());
-  reaper_.Post([this, tag = request.tag, recorded] {  // the text of many jobs takes a while
-    ipc::StatusReport report;
-    report.tag = tag;
-    if (recorded != nullptr) report.document = recorded->Text();
-    control_.SendText(report, &ipc::StatusReport::document);
+  reaper_.Post([this, tag = request.tag, recorded] {  // as above
+    SendReport(tag, recorded != nullptr ? recorded->Text() : std::string());
   });
 }
 

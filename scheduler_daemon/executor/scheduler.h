@@ -55,9 +55,9 @@ class Scheduler {
   // Whether a share of the SMs has to be made for the tenant, for SetShare: it has clients, and had another one before,
   // which is over.
   bool WantsShare(std::string_view name, double percent);
-  // For nobody, if the tenant left meanwhile or wants another one.
   // Whether the tenant still wants that, and has none.
   bool LacksShare(std::string_view name, double percent) const;
+  // For nobody, if the tenant left meanwhile or wants another one.
   void SetShare(std::string_view name, double percent, std::shared_ptr<SmShare> share);
   void SetPolicy(std::unique_ptr<PolicyOperations> policy, std::uint64_t now_ns) {
     feed_.SetPolicy(std::move(policy), now_ns);

@@ -97,8 +97,9 @@ class StreamTable {
   // Runs `job` once all that is enqueued now is done or was dropped: at once if nothing is.
   void WhenDone(std::function<void()> job);
 
-  // Drops what was not dispatched, in all streams: nobody wants it any more. No head is dispatched in part. What waited for its end waits for the end of
-  // what was dispatched; a callback that the client has not ended counts as done.
+  // Drops what was not dispatched, in all streams: nobody wants it any more. No head is dispatched in part. What waited
+  // for the end of what is dropped waits for the end of what was dispatched; a callback that the client has not ended
+  // counts as done.
   void DropWaiting();
 
   // Of all streams: commands that were not dispatched, and the memory that they cost.

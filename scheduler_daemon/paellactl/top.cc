@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <iostream>
-#include <map>
 #include <optional>
 
 #include "scheduler_daemon/paellactl/fields.h"

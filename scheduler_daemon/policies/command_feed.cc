@@ -273,10 +273,9 @@ bool CommandFeed::ForgetOverdue(std::uint64_t now_ns) {
     Stream& stream = StreamOf(client, number);
     if (stream.is_overdue) continue;
     const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
-    const InFlightLimits& limits = limits_;
-    const std::uint64_t predicted_ns = std::min(host_.Command(stream.first).predicted_ns, limits.longest_patience_ns);
+    const std::uint64_t predicted_ns = std::min(host_.Command(stream.first).predicted_ns, limits_.longest_patience_ns);
     const std::uint64_t patience_ns =
-        std::min(limits.overdue_factor * predicted_ns, limits.longest_patience_ns) + limits.patience_ns;
+        std::min(limits_.overdue_factor * predicted_ns, limits_.longest_patience_ns) + limits_.patience_ns;
     if (now_ns - began_ns <= patience_ns) continue;
     CountBehind(stream, -1);
     stream.is_overdue = any = true;

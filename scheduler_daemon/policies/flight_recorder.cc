@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "scheduler_daemon/knowledge/quantile.h"
+
 namespace paella::scheduler_daemon {
 namespace {
 
@@ -317,12 +319,10 @@ FlightRecorder::TenantLatency FlightRecorder::LatencyOf(TenantId tenant) const {
   TenantLatency latency;
   if (tenant >= tenants_.size() || tenants_[tenant].jobs.empty()) return latency;
   latency.jobs = tenants_[tenant].jobs_ended;
-  std::vector<std::uint64_t> sorted;
-  for (const JobTimes& job : tenants_[tenant].jobs) sorted.push_back(job.latency_ns);
-  std::ranges::sort(sorted);
-  const auto rank = [&](std::size_t percent) { return sorted[(sorted.size() * percent + 99) / 100 - 1]; };
-  latency.p50_ns = rank(50);
-  latency.p99_ns = rank(99);
+  std::vector<std::uint64_t> latencies_ns;
+  for (const JobTimes& job : tenants_[tenant].jobs) latencies_ns.push_back(job.latency_ns);
+  latency.p50_ns = Quantile(latencies_ns, 0.5);
+  latency.p99_ns = Quantile(latencies_ns, 0.99);
   return latency;
 }
 

@@ -1,9 +1,10 @@
 #include "scheduler_daemon/simulator/report.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <numeric>
+
+#include "scheduler_daemon/knowledge/quantile.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -24,14 +25,6 @@ std::string Row(const std::string& name, const std::vector<std::uint64_t>& laten
 }
 
 }  // namespace
-
-std::uint64_t Quantile(std::vector<std::uint64_t> values, double part) {
-  if (values.empty()) return 0;
-  const auto rank = static_cast<std::size_t>(std::ceil(part * static_cast<double>(values.size())));
-  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(rank == 0 ? 0 : rank - 1);
-  std::nth_element(values.begin(), nth, values.end());
-  return *nth;
-}
 
 std::string ReportTable(const Workload& workload, const SimulationResult& result) {
   char header[160];

@@ -8,9 +8,6 @@
 
 namespace paella::scheduler_daemon {
 
-// The least value that `part` (0 ... 1) of all are not above; 0 of none.
-std::uint64_t Quantile(std::vector<std::uint64_t> values, double part);
-
 // Tenant, jobs, jobs/s, p50, p99 and mean in ms, GPU share in %; then all together.
 std::string ReportTable(const Workload& workload, const SimulationResult& result);
 

@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from arrangements import ALONE, arranged
-from experiment import Points, add_arguments, check, show, take_rounds
+from experiment import Points, add_arguments, at_least, check, draw_trade_off, show, take_rounds
 
 from report import expect
 
@@ -116,7 +116,7 @@ def table(points):
         p50, p99, given_up, requests, neighbour = (
             points.median(key, arrangement=name)
             for key in ("p50_ms", "p99_ms", "given_up", "requests_per_s", "neighbour_per_s"))
-        least = ">= " if given_up else ""
+        least = at_least(given_up)
         lines.append(f"| {name} | {len(points.of(arrangement=name))} | {least}{p50:.3f} | {least}{p99:.3f} | "
                      f"{least}{p99 / alone['p99_ms']:.2f} | {given_up:.0f} | {requests:.0f} | {neighbour:.0f} | "
                      f"{neighbour / alone['neighbour_per_s']:.2f} |")
@@ -124,14 +124,8 @@ def table(points):
 
 
 def draw(points, pyplot):
-    p99, rate = (points.median(key, arrangement=ALONE) for key in ("p99_ms", "neighbour_per_s"))
-    for name in points.arrangements():
-        here = points.of(arrangement=name)
-        pyplot.scatter([point["neighbour_per_s"] / rate for point in here],
-                       [point["p99_ms"] / p99 for point in here], label=name)
-    pyplot.xlabel("neighbour's throughput / alone")
-    pyplot.ylabel("p99 / alone")
-    pyplot.yscale("log")
+    rate = points.median("neighbour_per_s", arrangement=ALONE)
+    draw_trade_off(points, pyplot, lambda _: rate, "alone")
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ import tempfile
 
 import serving
 from arrangements import ALONE, arranged
-from experiment import Points, add_arguments, check, show, take_rounds
+from experiment import Points, add_arguments, at_least, check, draw_trade_off, show, take_rounds
 
 from report import expect
 
@@ -117,7 +117,7 @@ def table(points):
         p50, p99, unserved, done, neighbour = (
             points.median(key, arrangement=name)
             for key in ("p50_ms", "p99_ms", "unserved", "done_per_s", "neighbour_per_s"))
-        sign = serving.at_least(unserved)
+        sign = at_least(unserved)
         left = what_is_left(points, name)
         lines.append(f"| {name} | {len(points.of(arrangement=name))} | {sign}{p50:.3f} | "
                      f"{sign}{p99:.3f} | {sign}{p99 / p99_alone:.2f} | {unserved:.0f} | {done:.0f} | "
@@ -126,14 +126,7 @@ def table(points):
 
 
 def draw(points, pyplot):
-    p99 = points.median("p99_ms", arrangement=ALONE)
-    for name in points.arrangements():
-        here = points.of(arrangement=name)
-        pyplot.scatter([point["neighbour_per_s"] / what_is_left(points, name) for point in here],
-                       [point["p99_ms"] / p99 for point in here], label=name)
-    pyplot.xlabel("neighbour's throughput / what is left of the GPU")
-    pyplot.ylabel("p99 / alone")
-    pyplot.yscale("log")
+    draw_trade_off(points, pyplot, lambda name: what_is_left(points, name), "what is left of the GPU")
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from arrangements import NATIVE, POLICIES
+from arrangements import ALONE, NATIVE, POLICIES
 
 from machine import command_line, describe_machine
 from report import CheckFailed
@@ -135,6 +135,24 @@ def take_rounds(options, names, measure):
                 print(f"{name}: {error}", file=sys.stderr)
                 failures += 1
     return failures
+
+
+def at_least(given_up):
+    """What stands before latencies where requests were given up: those had waited for so long."""
+    return ">= " if given_up else ""
+
+
+def draw_trade_off(points, pyplot, whole, of_what):
+    """What the quick one pays for what the neighbour gets: p99 against alone, over the neighbour's rate
+    as a part of whole(arrangement)."""
+    p99 = points.median("p99_ms", arrangement=ALONE)
+    for name in points.arrangements():
+        here = points.of(arrangement=name)
+        pyplot.scatter([point["neighbour_per_s"] / whole(name) for point in here],
+                       [point["p99_ms"] / p99 for point in here], label=name)
+    pyplot.xlabel(f"neighbour's throughput / {of_what}")
+    pyplot.ylabel("p99 / alone")
+    pyplot.yscale("log")
 
 
 def show(options, lines, draw):

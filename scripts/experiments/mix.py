@@ -20,7 +20,7 @@ import tempfile
 
 import serving
 from arrangements import ALONE, MPS, POLICIES, TIME_SLICED, arranged
-from experiment import Points, add_arguments, check, positive, show, take_rounds
+from experiment import Points, add_arguments, at_least, check, positive, show, take_rounds
 
 # As in the paper's artifact, for its figure 11.
 SHARES = {"mobilenet_v2": 0.257, "densenet121": 0.0706, "googlenet": 0.0546, "inception_v3": 0.0138,
@@ -145,7 +145,7 @@ def table(points, rates):
 def _row(points, name, rate):
     done, mean, p50, p99 = (points.median(figure, arrangement=name, rate=rate) for figure in FIGURES)
     unserved = points.median("unserved", arrangement=name, rate=rate)
-    sign = serving.at_least(unserved)
+    sign = at_least(unserved)
     ratios = " | ".join(_ratio(ratio_to_mps(points, figure, name, rate)) for figure in FIGURES[1:])
     return (f"| {name} | {rate:g} | {len(points.of(arrangement=name, rate=rate))} | {done:.0f} | "
             f"{sign}{mean:.2f} | {sign}{p50:.2f} | {sign}{p99:.2f} | {unserved:.0f} | {ratios} |")

@@ -39,11 +39,6 @@ def add_latency_arguments(parser):
                         help="requests/s (default: %(default)s)")
 
 
-def at_least(unserved):
-    """What stands before latencies where requests were given up: those had waited for so long."""
-    return ">= " if unserved else ""
-
-
 def now():
     """The clock of answering.py."""
     return time.perf_counter()

@@ -20,7 +20,7 @@ import tempfile
 
 import serving
 from arrangements import ALONE, PROJECT, TIME_SLICED, arranged
-from experiment import Points, add_arguments, check, show, take_rounds
+from experiment import Points, add_arguments, at_least, check, show, take_rounds
 
 from report import expect
 
@@ -125,7 +125,7 @@ def table(points):
             points.median(key, arrangement=name)
             for key in ("p50_without_ms", "p50_ms", "p99_without_ms", "p99_ms", "unserved", "starts",
                         "start_s"))
-        sign = serving.at_least(unserved)
+        sign = at_least(unserved)
         lines.append(f"| {name} | {len(points.of(arrangement=name))} | {p50_without:.3f} | {sign}{p50:.3f} | "
                      f"{p99_without:.3f} | {sign}{p99:.3f} | {sign}{p99 / p99_without:.2f} | "
                      f"{unserved:.0f} | {starts:.0f} | {start_s:.1f} |")

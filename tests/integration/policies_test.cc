@@ -37,6 +37,13 @@ class Order : public DaemonTest {
     EXPECT_FALSE(answer.failed) << answer.text;
   }
 
+  static void AwaitReady(test::ChildProcess& racer) { ASSERT_TRUE(racer.WaitForOutput("ready")) << racer.errors(); }
+
+  static void Begin(test::ChildProcess& racer) {
+    racer.WriteInput("begin\n");
+    ASSERT_TRUE(racer.WaitForOutput("begun")) << racer.errors();
+  }
+
   // Until the daemon has read it, which is what counts for the order of arrival.
   void Post(test::ChildProcess& racer, const char* tenant, unsigned kernels) {
     racer.WriteInput("post\n");
@@ -65,15 +72,10 @@ TEST_P(OrderUnder, IsThePolicys) {
   Tell("short", GetParam().short_job);
   const auto long_job = StartClient(*daemon_, "long", Words{PAELLA_TEST_CLIENT, "racer", "150", "300"});
   const auto short_job = StartClient(*daemon_, "short", Words{PAELLA_TEST_CLIENT, "racer", "10", "20"});
-  for (const auto& racer : {long_job.get(), short_job.get()}) {
-    ASSERT_TRUE(racer->WaitForOutput("ready")) << racer->errors();
-  }
+  for (const auto& racer : {long_job.get(), short_job.get()}) AwaitReady(*racer);
   Post(*long_job, "long", 150);
   Post(*short_job, "short", 10);
-  for (const auto& racer : {long_job.get(), short_job.get()}) {
-    racer->WriteInput("begin\n");
-    ASSERT_TRUE(racer->WaitForOutput("begun")) << racer->errors();
-  }
+  for (const auto& racer : {long_job.get(), short_job.get()}) Begin(*racer);
   const std::uint64_t long_done = DoneAt(*long_job), short_done = DoneAt(*short_job);
   EXPECT_EQ(short_done < long_done, GetParam().short_job_is_first);
   EXPECT_EQ(daemon_->Status()["policy"], GetParam().policy) << "no policy was evicted";
@@ -83,18 +85,16 @@ TEST_P(OrderUnder, IsThePolicys) {
 TEST_F(Order, OfAGraphIsOvertakenInTheMiddle) {
   ASSERT_FALSE(daemon_->Ask("policy", "srpt").failed);
   const auto short_job = StartClient(*daemon_, "short", Words{PAELLA_TEST_CLIENT, "racer", "10", "20"});
-  ASSERT_TRUE(short_job->WaitForOutput("ready")) << short_job->errors();
+  AwaitReady(*short_job);
   const auto long_job = StartClient(*daemon_, "long", Words{PAELLA_TEST_CLIENT, "racer", "150", "300", "graph"});
-  ASSERT_TRUE(long_job->WaitForOutput("ready")) << long_job->errors();
+  AwaitReady(*long_job);
   Post(*long_job, "long", 1);
   Post(*short_job, "short", 10);
-  long_job->WriteInput("begin\n");
-  ASSERT_TRUE(long_job->WaitForOutput("begun")) << long_job->errors();
+  Begin(*long_job);
   ASSERT_TRUE(daemon_->WaitForStatus([](const nlohmann::json& status) {
     return test::TenantIn(status, "long")["slices"] > 0;
   })) << daemon_->Status();
-  short_job->WriteInput("begin\n");
-  ASSERT_TRUE(short_job->WaitForOutput("begun")) << short_job->errors();
+  Begin(*short_job);
   const std::uint64_t long_done = DoneAt(*long_job), short_done = DoneAt(*short_job);
   EXPECT_LT(short_done, long_done);
 }
@@ -116,33 +116,18 @@ constexpr Case kCases[] = {
 INSTANTIATE_TEST_SUITE_P(Of, OrderUnder, testing::ValuesIn(kCases),
                          [](const auto& each) { return std::string(each.param.name); });
 
-class Why : public Order {
- protected:
-  // Of paellactl with these words.
-  std::string Ask(Words words) {
-    words.insert(words.begin(), PAELLA_TEST_CTL);
-    words.insert(words.end(), {"--socket", daemon_->socket()});
-    test::ChildProcess ctl(words, {});
-    EXPECT_TRUE(EndsWell(ctl));
-    return ctl.output();
-  }
-};
+class Why : public Order {};
 
 TEST_F(Why, TheJobThatWaitsNamesTheOther) {
   ASSERT_FALSE(daemon_->Ask("policy", "fifo starvation_ms=0").failed);
   const auto first = StartClient(*daemon_, "first", Words{PAELLA_TEST_CLIENT, "racer", "150", "300"});
   const auto second = StartClient(*daemon_, "second", Words{PAELLA_TEST_CLIENT, "racer", "10", "20"});
-  for (const auto& racer : {first.get(), second.get()}) {
-    ASSERT_TRUE(racer->WaitForOutput("ready")) << racer->errors();
-  }
+  for (const auto& racer : {first.get(), second.get()}) AwaitReady(*racer);
   Post(*first, "first", 150);
   Post(*second, "second", 10);
-  for (const auto& racer : {first.get(), second.get()}) {
-    racer->WriteInput("begin\n");
-    ASSERT_TRUE(racer->WaitForOutput("begun")) << racer->errors();
-  }
+  for (const auto& racer : {first.get(), second.get()}) Begin(*racer);
   DoneAt(*first), DoneAt(*second);
-  const auto job = nlohmann::json::parse(Ask({"why", "second", "--json"}));
+  const auto job = nlohmann::json::parse(SaysCtl(*daemon_, {"why", "second", "--json"}));
   EXPECT_EQ(job["tenant"], "second");
   EXPECT_EQ(job["commands"], 10);
   EXPECT_EQ(job["is_over"], true);
@@ -158,9 +143,9 @@ TEST_F(Why, TheJobThatWaitsNamesTheOther) {
   for (const nlohmann::json& wait : job["waiting"]) waits_ns += wait["time_ns"].get<std::uint64_t>();
   EXPECT_EQ(parts_ns, job["latency_ns"]);
   EXPECT_EQ(waits_ns, job["waiting_ns"]);
-  const std::string words = Ask({"why", job["job"].dump()});
+  const std::string words = SaysCtl(*daemon_, {"why", job["job"].dump()});
   EXPECT_NE(words.find("behind first"), words.npos) << words;
-  const std::string list = Ask({"why", "--slowest"});
+  const std::string list = SaysCtl(*daemon_, {"why", "--slowest"});
   EXPECT_NE(list.find("MOST BEHIND\n"), list.npos) << list;
 }
 
@@ -232,18 +217,11 @@ TEST_F(Scheduling, NonsenseIsRefusedAndAllStaysAsItIs) {
 }
 
 TEST_F(Scheduling, PaellactlSetsPoliciesAndTenants) {
-  const auto run = [&](Words words) {
-    words.insert(words.begin(), PAELLA_TEST_CTL);
-    words.insert(words.end(), {"--socket", daemon_->socket()});
-    test::ChildProcess ctl(words, {});
-    EXPECT_TRUE(EndsWell(ctl));
-    return ctl.output();
-  };
-  EXPECT_EQ(run({"policy", "set", "wfq", "debt_kept_ms=50"}), "wfq debt_kept_ms=50\n");
-  EXPECT_EQ(run({"policy", "get"}), "wfq debt_kept_ms=50\n");
+  EXPECT_EQ(SaysCtl(*daemon_, {"policy", "set", "wfq", "debt_kept_ms=50"}), "wfq debt_kept_ms=50\n");
+  EXPECT_EQ(SaysCtl(*daemon_, {"policy", "get"}), "wfq debt_kept_ms=50\n");
   const auto client = StartClient(*daemon_, "alice", Scenario("neighbour"));
   ASSERT_TRUE(client->WaitForOutput("ready")) << client->errors();
-  EXPECT_EQ(run({"tenant", "set", "ali*", "weight=3", "class=latency"}), "ali* weight=3 class=latency\n");
+  EXPECT_EQ(SaysCtl(*daemon_, {"tenant", "set", "ali*", "weight=3", "class=latency"}), "ali* weight=3 class=latency\n");
   const nlohmann::json alice = test::TenantIn(daemon_->Status(), "alice");
   EXPECT_EQ(alice["class"], "latency");
   EXPECT_EQ(alice["weight"], 3);

@@ -23,6 +23,14 @@ testing::AssertionResult EndsWith(test::ChildProcess& program, int expected) {
 
 testing::AssertionResult EndsWell(test::ChildProcess& program) { return EndsWith(program, 0); }
 
+std::string SaysCtl(const test::DaemonProcess& daemon, Words words) {
+  words.insert(words.begin(), PAELLA_TEST_CTL);
+  words.insert(words.end(), {"--socket", daemon.socket()});
+  test::ChildProcess ctl(words, {});
+  EXPECT_TRUE(EndsWell(ctl));
+  return ctl.output();
+}
+
 void DaemonTest::StartDaemon(const test::DaemonOptions& options) {
   daemon_ = std::make_unique<test::DaemonProcess>(options);
   ASSERT_TRUE(daemon_->WaitUntilServing()) << daemon_->log();

@@ -23,6 +23,9 @@ std::unique_ptr<test::ChildProcess> StartClient(const test::DaemonProcess& daemo
 testing::AssertionResult EndsWell(test::ChildProcess& program);
 testing::AssertionResult EndsWith(test::ChildProcess& program, int status);
 
+// What paellactl says to these words, of that daemon; it has to end well.
+std::string SaysCtl(const test::DaemonProcess& daemon, Words words);
+
 // A daemon that serves when the test begins; it must end well, and with it every process of it.
 class DaemonTest : public testing::Test {
  protected:

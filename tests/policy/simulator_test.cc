@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "scheduler_daemon/knowledge/quantile.h"
 #include "scheduler_daemon/policies/catalogue.h"
 #include "scheduler_daemon/simulator/report.h"
 #include "scheduler_daemon/simulator/synthetic.h"
