@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace paella::ipc {
@@ -113,7 +114,7 @@ template <typename Message, typename Handler>
 bool DispatchPost(std::span<const std::byte> payload, Handler& handler) {
   Message message;
   if (!message.Decode(payload)) return false;
-  handler.On(message);
+  handler.On(std::move(message));
   return true;
 }
 

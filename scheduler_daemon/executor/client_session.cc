@@ -220,17 +220,17 @@ void ClientSession::On(const ipc::StreamSetPriority& message) {
   if (!streams_.SetPriority(message.stream, message.priority)) Break("it changes a stream that does not exist");
 }
 
-void ClientSession::On(const ipc::LaunchKernel& message) {
+void ClientSession::On(ipc::LaunchKernel&& message) {
   const auto kernel = objects_.FindKernel(message.kernel);
   if (!kernel) return Break("it launches a kernel that does not exist");
-  auto launch = CheckLaunch(message, *kernel);
-  if (!launch) return Break("a launch contradicts its kernel");
-  launches.fetch_add(1, std::memory_order_relaxed);
   Command command;
   command.stream = message.stream;
   command.sequence = message.sequence;
   command.work = WorkOfLaunch(message, *kernel->in_module);
   command.needs_all_sms = NeedsAllSms(message, *kernel->in_module);
+  auto launch = CheckLaunch(std::move(message), *kernel);
+  if (!launch) return Break("a launch contradicts its kernel");
+  launches.fetch_add(1, std::memory_order_relaxed);
   command.prints = launch->prints;
   command.asserts = launch->asserts;
   command.issue = [this, work = std::move(*launch)](CUstream stream) mutable { return work.Issue(driver_, stream); };

@@ -87,7 +87,7 @@ class ClientSession {
   // Handlers of posts, called by ipc::DispatchRecord.
   void On(const ipc::StreamCreate& message);
   void On(const ipc::StreamDestroy& message);
-  void On(const ipc::LaunchKernel& message);
+  void On(ipc::LaunchKernel&& message);
   void On(const ipc::Copy& message);
   void On(const ipc::CopyFromStaging& message);
   void On(const ipc::CopyToStaging& message);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -38,7 +39,7 @@ std::optional<std::vector<CUlaunchAttribute>> CheckAttributes(const std::vector<
   return attributes;
 }
 
-std::optional<Launch> CheckLaunch(const ipc::LaunchKernel& message, const KernelInfo& kernel) {
+std::optional<Launch> CheckLaunch(ipc::LaunchKernel message, const KernelInfo& kernel) {
   Launch launch;
   if (message.parameters.size() != kernel.in_module->parameter_bytes) return std::nullopt;
   auto attributes = CheckAttributes(message.attributes);
@@ -56,7 +57,7 @@ std::optional<Launch> CheckLaunch(const ipc::LaunchKernel& message, const Kernel
   launch.config.blockDimY = message.block_y;
   launch.config.blockDimZ = message.block_z;
   launch.config.sharedMemBytes = message.shared_bytes;
-  launch.parameters = message.parameters;
+  launch.parameters = std::move(message.parameters);
   return launch;
 }
 

@@ -28,7 +28,7 @@ std::optional<std::vector<CUlaunchAttribute>> CheckAttributes(const std::vector<
 
 // Nothing if the message contradicts the kernel, or has an attribute that a client may not set: one that names an
 // event or a graph node, which would be a pointer of the client's making.
-std::optional<Launch> CheckLaunch(const ipc::LaunchKernel& message, const KernelInfo& kernel);
+std::optional<Launch> CheckLaunch(ipc::LaunchKernel message, const KernelInfo& kernel);
 
 }  // namespace paella::scheduler_daemon
 

@@ -11,7 +11,7 @@ namespace paella::scheduler_daemon {
 namespace {
 
 constexpr std::size_t kRecordsPerTurn = 64;  // of one client, so that none keeps the others waiting
-constexpr std::uint64_t kCommandsPerMark = 16;
+constexpr std::uint64_t kCommandsPerMark = 32;
 constexpr std::size_t kDispatchesPerStep = 64;  // then rings and completions are looked at again
 
 // Whether as many slices of the head are on the GPU as may be there, by number or by nodes.

@@ -6,7 +6,11 @@
 
 namespace paella::scheduler_daemon {
 
-StreamTable::StreamTable() : streams_(ipc::kMaxStreams) { streams_[kLegacy].exists = true; }
+StreamTable::StreamTable() {
+  streams_.reserve(ipc::kMaxStreams);
+  while (streams_.size() < ipc::kMaxStreams) streams_.emplace_back(&command_memory_);
+  streams_[kLegacy].exists = true;
+}
 
 bool StreamTable::Exists(std::uint32_t stream) const {
   return stream < streams_.size() && streams_[stream].exists && !streams_[stream].destroyed;

@@ -18,6 +18,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory_resource>
 #include <vector>
 
 #include "ipc/channel.h"
@@ -37,6 +38,8 @@ inline constexpr std::uint32_t SlicesAt(StreamPosition position) {
 }
 
 struct StreamQueue {
+  explicit StreamQueue(std::pmr::memory_resource* memory) : waiting(memory) {}
+
   bool exists = false;
   bool blocking = true;
   bool destroyed = false;         // by the client; goes when its last command is done
@@ -47,7 +50,7 @@ struct StreamQueue {
   std::uint64_t completed = 0;
   std::uint32_t slices_dispatched = 0;             // of the command dispatched + 1
   std::uint32_t slices_completed = 0;              // of the command completed + 1
-  std::deque<Command> waiting;                     // dispatched + 1 ... enqueued
+  std::pmr::deque<Command> waiting;                // dispatched + 1 ... enqueued
   struct Graph {
     std::uint64_t sequence;
     std::uint32_t nodes;
@@ -120,6 +123,8 @@ class StreamTable {
   // Adds what the dropped commands would have run at their end to `jobs`.
   void DropWaitingOf(StreamQueue& queue, std::vector<std::function<void()>>& jobs);
 
+  // Commands come and go by the hundred thousand a second.
+  std::pmr::unsynchronized_pool_resource command_memory_;
   std::vector<StreamQueue> streams_;
   std::vector<std::uint32_t> active_;
   std::size_t waiting_commands_ = 0;
