@@ -34,7 +34,8 @@ constexpr std::array kFair{StarvationMs(1'000), kAheadUs, kSliceUs};
 constexpr std::array kBounded{StarvationMs(100), kAheadUs, kSliceUs};
 constexpr std::array kUnbounded{StarvationMs(0), kAheadUs, kSliceUs};
 constexpr std::array kPriority{StarvationMs(0), kAheadUs, kSliceUs,
-                               SettingDescription{"hold_ms", 20, 0, kHourMs, "best-effort work waits so long for latency work"}};
+                               SettingDescription{"hold_ms", 20, 0, kHourMs, "best-effort work waits so long for latency work"},
+                               SettingDescription{"linger_us", 0, 0, 1e6, "and so long after it, for more of it"}};
 constexpr std::array kWfq{StarvationMs(1'000), kAheadUs, kSliceUs, kDebtKeptMs};
 constexpr std::array kPaella{
     StarvationMs(1'000), kAheadUs, kSliceUs, kDebtKeptMs,
@@ -48,6 +49,7 @@ std::unique_ptr<PolicyOperations> Make(const SettingValues& values) {
 std::unique_ptr<PolicyOperations> MakePriority(const SettingValues& values) {
   auto policy = Make<PriorityPolicy>(values);
   policy->in_flight_wishes.hold_ns = values.Nanoseconds("hold_ms");
+  policy->in_flight_wishes.linger_ns = values.FromMicroseconds("linger_us");
   return policy;
 }
 

@@ -22,6 +22,7 @@ InFlightLimits LimitsUnder(const PolicyOperations* policy, InFlightLimits limits
   }
   if (wishes.slice_ns != 0) limits.slice_ns = wishes.slice_ns;
   if (wishes.hold_ns) limits.longest_hold_ns = *wishes.hold_ns;
+  if (wishes.linger_ns) limits.linger_ns = *wishes.linger_ns;
   return limits;
 }
 
@@ -103,7 +104,7 @@ bool CommandFeed::WantsHead(ClientId id, std::uint32_t number, std::uint64_t now
   if (number >= streams.size()) return true;
   const Stream& stream = streams[number];
   if (stream.announced != kNone) return false;
-  if (!is_shared() || stream.first == kNone) return true;
+  if (stream.first == kNone || !IsBounded(clients_[id].tenant)) return true;
   const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
   const std::uint64_t ran_ns = std::min(now_ns - began_ns, host_.Command(stream.first).predicted_ns);
   const std::uint64_t to_run_ns = stream.ahead_ns - ran_ns;
@@ -198,8 +199,8 @@ void CommandFeed::CountOut(Client& client, const CommandInfo& info, std::uint64_
   if (--client.outstanding == 0 && !std::exchange(client.is_resting, true)) {
     resting_.push_back(static_cast<ClientId>(&client - clients_.data()));
   }
-  --tenants_[info.tenant].outstanding;
   --jobs_[info.job].outstanding;
+  if (--tenants_[info.tenant].outstanding == 0) tenants_[info.tenant].done_ns = now_ns;
 }
 
 void CommandFeed::Withdraw(ClientId id, std::uint32_t number, std::uint64_t now_ns) {
@@ -226,9 +227,19 @@ std::optional<CommandFeed::Choice> CommandFeed::Pick(std::uint64_t now_ns) {
   return Choice{entries_[*command].client, entries_[*command].stream, *command};
 }
 
+bool CommandFeed::IsBounded(TenantId tenant) const {
+  const auto is_urgent = [this](TenantId other) { return host_.Tenant(other).tenant_class == TenantClass::kLatency; };
+  if (!host_.policy_goes_by_classes() || limits_.one_at_a_time || !is_urgent(tenant)) return is_shared();
+  for (TenantId other = 0; other < tenants_.size(); ++other) {
+    if (other != tenant && tenants_[other].clients != 0 && is_urgent(other)) return true;
+  }
+  return false;
+}
+
 bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
-  if (!is_shared()) return true;
-  if (!host_.picked_overdue() && IsHeld(host_.Command(command).tenant, now_ns)) return false;
+  const TenantId tenant = host_.Command(command).tenant;
+  if (!IsBounded(tenant)) return true;
+  if (!host_.picked_overdue() && IsHeld(tenant, now_ns)) return false;
   // Copies are bounded by their streams alone: one that had to wait here would keep kernels waiting that have room.
   if (entries_[command].work.engine != Engine::kCompute && !limits_.one_at_a_time) return true;
   Ahead ahead = AheadOf(command, now_ns);
@@ -289,23 +300,34 @@ void CommandFeed::LeaveBusy(Stream& stream) {
   busy_.pop_back();
 }
 
+std::optional<CommandFeed::Awaited> CommandFeed::AwaitedByBestEffort(std::uint64_t now_ns) const {
+  std::optional<Awaited> awaited;
+  for (TenantId tenant = 0; tenant < tenants_.size(); ++tenant) {
+    const TenantUse& use = tenants_[tenant];
+    if (host_.Tenant(tenant).tenant_class != TenantClass::kLatency) continue;
+    const std::uint64_t lingers_until_ns = use.done_ns.value_or(0) + limits_.linger_ns;
+    const bool lingers = use.done_ns && use.clients != 0 && now_ns < lingers_until_ns;
+    if (use.outstanding == 0 && !lingers) continue;
+    const std::uint64_t until_ns = use.outstanding != 0 ? kNever : lingers_until_ns;
+    if (!awaited || until_ns > awaited->until_ns) awaited = {tenant, until_ns};
+  }
+  return awaited;
+}
+
 // Best-effort work waits while latency work is there, but not for ever.
 bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
   if (limits_.longest_hold_ns == 0 || !host_.policy_goes_by_classes()) return false;
   if (host_.Tenant(tenant).tenant_class != TenantClass::kBestEffort) return false;
-  std::optional<TenantId> latency;
-  for (TenantId other = 0; other < tenants_.size(); ++other) {
-    if (tenants_[other].outstanding != 0 && host_.Tenant(other).tenant_class == TenantClass::kLatency) latency = other;
-  }
-  if (!latency) {
+  const std::optional<Awaited> awaited = AwaitedByBestEffort(now_ns);
+  if (!awaited) {
     held_since_ns_.reset();
     return false;
   }
   if (!held_since_ns_) held_since_ns_ = now_ns;
   const std::uint64_t until_ns = *held_since_ns_ + limits_.longest_hold_ns;
   if (now_ns > until_ns) return false;  // one goes, and the next is held anew
-  ask_again_ns_ = std::min(ask_again_ns_, until_ns + 1);
-  flight_.Held(*latency, now_ns);
+  ask_again_ns_ = std::min({ask_again_ns_, until_ns + 1, awaited->until_ns});
+  flight_.Held(awaited->tenant, now_ns);
   return true;
 }
 

@@ -160,6 +160,7 @@ class CommandFeed {
   struct TenantUse {
     std::uint32_t clients = 0;
     std::uint32_t outstanding = 0;  // commands
+    std::optional<std::uint64_t> done_ns{};  // when there was work of it last
   };
   struct Batch {  // what completed between two sights
     std::uint64_t took_ns = 0;
@@ -211,6 +212,14 @@ class CommandFeed {
   bool HasRoom(const Ahead& ahead) const;
   bool MayGo(ReadyId command, std::uint64_t now_ns);
   bool IsHeld(TenantId tenant, std::uint64_t now_ns);
+  struct Awaited {
+    TenantId tenant;
+    std::uint64_t until_ns;
+  };
+  // For whose work best-effort work is held.
+  std::optional<Awaited> AwaitedByBestEffort(std::uint64_t now_ns) const;
+  // Whether only so much of the tenant's work may be in flight.
+  bool IsBounded(TenantId tenant) const;
 
   Settings settings_;
   InFlightLimits limits_;  // of settings_, as the policy wishes them

@@ -8,7 +8,8 @@
 //   of all tenants     the same of all streams, where a command that fills a tenth of the GPU counts for a tenth of its
 //                      time; but always as many side by side as fill the GPU
 //
-// What a command's stream passes on the GPU by its priority (CommandFeed::SetBands) keeps it from nothing.
+// What a command's stream passes on the GPU by its priority (CommandFeed::SetBands) keeps it from nothing. A latency
+// tenant that has no other beside it is not bounded, under a policy that goes by classes: nobody comes before it.
 //
 // What is still to run of a command that runs shrinks with time, whatever the GPU does. What waits behind it in its
 // stream counts until it runs; but if that command takes far longer than predicted, no more: nobody waits for what may
@@ -31,6 +32,8 @@ struct InFlightLimits {
   std::uint64_t longest_count_ns = 20'000'000;
   // How long best-effort work is held at most while latency work is there, under a policy that goes by classes.
   std::uint64_t longest_hold_ns = 20'000'000;
+  // It is held for so long after latency work, too: who is served without a pause comes back in a moment.
+  std::uint64_t linger_ns = 0;
   // How long a slice of a graph should take at most; 0: graphs go as they are.
   std::uint64_t slice_ns = 100'000;
   // No command goes before the one before it is done, whatever the other bounds say: the order is exactly the policy's,

@@ -308,6 +308,46 @@ TEST_F(Classes, NobodyIsHeldWithoutAHold) {
   EXPECT_EQ(Fill(filler, 2, 0.1, 1), 1);
 }
 
+TEST_F(Classes, ALatencyTenantIsBoundedOnlyBesideAnother) {
+  const auto urgent = Client(0, TenantClass::kLatency);
+  Client(1, TenantClass::kBestEffort);
+  Teach(urgent, 1, 10 * kUs);
+  EXPECT_EQ(Fill(urgent, 1), 100);
+  const auto another = Client(2, TenantClass::kLatency);
+  EXPECT_EQ(Fill(urgent, 1), 0);
+  feed_.RemoveClient(another, now_ns_);
+  EXPECT_EQ(Fill(urgent, 1), 100);
+}
+
+class ClassesThatLinger : public CommandFeedTest {
+ protected:
+  ClassesThatLinger() : CommandFeedTest("priority", {}, {"linger_us=50"}) {}
+};
+
+TEST_F(ClassesThatLinger, BestEffortIsHeldForAMomentLonger) {
+  const auto urgent = Client(0, TenantClass::kLatency), filler = Client(1, TenantClass::kBestEffort);
+  Run(filler, 2, 10 * kUs);
+  Ready(filler, 2);
+  EXPECT_TRUE(feed_.Pick(now_ns_)) << "there was no latency work yet";
+  feed_.Dispatched(filler, 0, now_ns_);
+  feed_.Completed(filler, 0, posted_[filler], now_ns_ += 10 * kUs);
+  Run(urgent, 1, 10 * kUs);
+  feed_.BeginRound(now_ns_);
+  Ready(filler, 2);
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 49 * kUs));
+  EXPECT_EQ(feed_.ask_again_ns(), now_ns_ + 50 * kUs);
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 50 * kUs));
+}
+
+TEST_F(ClassesThatLinger, NobodyWaitsForATenantThatLeft) {
+  const auto urgent = Client(0, TenantClass::kLatency), filler = Client(1, TenantClass::kBestEffort);
+  Client(2);
+  Run(urgent, 1, 10 * kUs);
+  feed_.RemoveClient(urgent, now_ns_);
+  Ready(filler, 2);
+  EXPECT_TRUE(feed_.Pick(now_ns_));
+}
+
 class ClassesWithABound : public CommandFeedTest {
  protected:
   ClassesWithABound() : CommandFeedTest("priority", {}, {"starvation_ms=5"}) {}
