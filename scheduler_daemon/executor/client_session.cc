@@ -154,7 +154,7 @@ std::byte* ClientSession::Staging(std::uint64_t offset, std::uint64_t size_bytes
   return staging.data() + offset;
 }
 
-void ClientSession::EnqueueCommand(Command command) {
+void ClientSession::EnqueueCommand(Command&& command) {
   command.arrival = (*arrivals_)++;
   command.read = read_;
   command.record_bytes = record_.size();

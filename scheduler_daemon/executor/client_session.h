@@ -203,7 +203,7 @@ class ClientSession {
   // Queues a GPU command; a failed check of its arguments (`valid` false) makes it an asynchronous error.
   void Enqueue(std::uint32_t stream, std::uint64_t sequence, const Work& work, bool valid,
                std::function<CUresult(CUstream)> issue);
-  void EnqueueCommand(Command command);
+  void EnqueueCommand(Command&& command);
   // The same of a copy or a memset; one without a form ends the client.
   template <typename Transfer>
   void EnqueueTransfer(const Transfer& transfer, std::function<CUresult(CUstream)> issue);

@@ -53,7 +53,7 @@ void StreamTable::AddLegacyRules(Command& command) const {
   }
 }
 
-bool StreamTable::Enqueue(Command command) {
+bool StreamTable::Enqueue(Command&& command) {
   if (!Exists(command.stream)) return false;
   StreamQueue& queue = streams_[command.stream];
   if (command.sequence != queue.enqueued + 1) return false;

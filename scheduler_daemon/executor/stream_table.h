@@ -78,7 +78,7 @@ class StreamTable {
 
   // Takes the command and adds what stream 0's rules demand to its dependencies. False: no such stream, a sequence out
   // of turn, or a dependency on a command that was never enqueued: the client broke the protocol.
-  [[nodiscard]] bool Enqueue(Command command);
+  [[nodiscard]] bool Enqueue(Command&& command);
 
   // Whether the stream's head may be given to the GPU now. Commands that it depends on are complete, or dispatched to
   // a stream for which the GPU can keep the order (Unfinished() names those).
