@@ -12,6 +12,7 @@ a run with the same --json goes on where the last one stopped. Exit status: 0, o
 arrangement could not be measured or what is there of --json is of other settings.
 """
 import argparse
+import contextlib
 import json
 import shlex
 import signal
@@ -21,7 +22,7 @@ import tempfile
 import time
 
 from arrangements import ALONE, arranged
-from experiment import Points, add_arguments, at_least, check, draw_trade_off, show, take_rounds
+from experiment import Experiment, Points, add_arguments, at_least, check, draw_trade_off, show, take_rounds
 
 from report import expect
 
@@ -44,7 +45,7 @@ def parse_arguments() -> argparse.Namespace:
     return options
 
 
-class Bench:
+class Bench(Experiment):
     def __init__(self, options, points, folder):
         self._options = options
         self._points = points
@@ -64,9 +65,17 @@ class Bench:
             words[at:at + 2] = ["--iterations", str(self._points.reference[what])]
         return [place.program("busy"), *words, "--seconds", str(seconds), "--json", "-"]
 
-    def measure(self, name):
+    def has(self, name, number):
+        return self._points.has(arrangement=name, round=number)
+
+    @contextlib.contextmanager
+    def started(self, name):
         with arranged(name, self._options, self._folder) as arrangement:
-            return self._alone(arrangement.place) if name == ALONE else self._beside(arrangement)
+            yield arrangement
+
+    def measure(self, place, name, number):
+        point = self._alone(place.place) if name == ALONE else self._beside(place)
+        self._points.add(point, arrangement=name, round=number)
 
     def _alone(self, place):
         latency, neighbour = (place.native(self._busy(place, what, self._options.seconds),
@@ -107,7 +116,6 @@ def _point(latency, neighbour):
 
 
 def table(points):
-    alone = {key: points.median(key, arrangement=ALONE) for key in ("p99_ms", "neighbour_per_s")}
     lines = [*points.heading(),
              "| arrangement | rounds | p50 ms | p99 ms | p99 / alone | given up | requests/s | neighbour/s | "
              "of alone |",
@@ -117,9 +125,10 @@ def table(points):
             points.median(key, arrangement=name)
             for key in ("p50_ms", "p99_ms", "given_up", "requests_per_s", "neighbour_per_s"))
         least = at_least(given_up)
+        p99_ratio, left = (points.ratio(key, ALONE, arrangement=name) for key in ("p99_ms", "neighbour_per_s"))
         lines.append(f"| {name} | {len(points.of(arrangement=name))} | {least}{p50:.3f} | {least}{p99:.3f} | "
-                     f"{least}{p99 / alone['p99_ms']:.2f} | {given_up:.0f} | {requests:.0f} | {neighbour:.0f} | "
-                     f"{neighbour / alone['neighbour_per_s']:.2f} |")
+                     f"{least}{p99_ratio:.2f} | {given_up:.0f} | {requests:.0f} | {neighbour:.0f} | "
+                     f"{left:.3f} |")
     return lines
 
 
@@ -133,13 +142,7 @@ def main() -> int:
     points = Points(options, "colocate.py", {"latency": options.latency, "neighbour": options.neighbour,
                                              "seconds": options.seconds})
     with tempfile.TemporaryDirectory(prefix="colocate-") as folder:
-        bench = Bench(options, points, folder)
-
-        def measure(name, number):
-            if not points.has(arrangement=name, round=number):
-                points.add(bench.measure(name), arrangement=name, round=number)
-
-        failures = take_rounds(options, [ALONE, *options.arrangements], measure)
+        failures = take_rounds(options, [ALONE, *options.arrangements], Bench(options, points, folder))
     if not points.has(arrangement=ALONE):
         return 1
     show(options, table(points), lambda pyplot: draw(points, pyplot))

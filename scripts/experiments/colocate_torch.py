@@ -15,13 +15,15 @@ the last one stopped. Exit status: 0, or 1 if an arrangement could not be measur
 of --json is of other settings.
 """
 import argparse
+import contextlib
 import os
+import statistics
 import sys
 import tempfile
 
 import serving
 from arrangements import ALONE, arranged
-from experiment import Points, add_arguments, at_least, check, draw_trade_off, show, take_rounds
+from experiment import Experiment, Points, add_arguments, at_least, check, draw_trade_off, show, take_rounds
 
 from report import expect
 
@@ -43,23 +45,27 @@ def parse_arguments() -> argparse.Namespace:
     return options
 
 
-class Pair:
+class Pair(Experiment):
     def __init__(self, options, points, folder):
         self._options, self._points, self._folder = options, points, folder
 
-    def measure(self, name, number):
-        if self._points.has(arrangement=name, round=number):
-            return
+    def has(self, name, number):
+        return self._points.has(arrangement=name, round=number)
+
+    @contextlib.contextmanager
+    def started(self, name):
         expect(name == ALONE or self._points.reference, "there are no native answers to compare with")
         with arranged(name, self._options, self._folder) as arrangement:
             latency = serving.Server(arrangement, [self._options.server, self._options.model], LATENCY,
                                      "latency")
             neighbour = serving.Program(arrangement, [self._options.busy], NEIGHBOUR, "best-effort")
             self._prepare(latency, neighbour)
-            measure = self._alone if name == ALONE else self._beside
-            self._points.add(measure(latency, neighbour, self._options.seed + number),
-                             arrangement=name, round=number)
+            yield latency, neighbour
             serving.end([latency, neighbour])
+
+    def measure(self, place, name, number):
+        measure = self._alone if name == ALONE else self._beside
+        self._points.add(measure(*place, self._options.seed + number), arrangement=name, round=number)
 
     def _prepare(self, *programs):
         """The first answers ever are the native ones that others have to be."""
@@ -106,8 +112,16 @@ def what_is_left(points, name):
     return rate * (1 - served * gpu_ms / 1e3)
 
 
+def part_of_what_is_left(points, name):
+    """The neighbour's rate as a part of that, by the R and S of the same round; the median."""
+    parts = [point["neighbour_per_s"] / (alone["neighbour_per_s"] * (1 - served * alone["gpu_ms"] / 1e3))
+             for point in points.of(arrangement=name)
+             for served in [0 if name == ALONE else point["done_per_s"]]
+             for alone in points.of(arrangement=ALONE, round=point["round"])]
+    return statistics.median(parts)
+
+
 def table(points):
-    p99_alone = points.median("p99_ms", arrangement=ALONE)
     gpu_ms = points.median("gpu_ms", arrangement=ALONE)
     lines = [*points.heading(), f"GPU time of a request alone (S): {gpu_ms:.3f} ms", "",
              "| arrangement | rounds | p50 ms | p99 ms | p99 / alone | given up | requests/s | neighbour/s | "
@@ -118,10 +132,11 @@ def table(points):
             points.median(key, arrangement=name)
             for key in ("p50_ms", "p99_ms", "unserved", "done_per_s", "neighbour_per_s"))
         sign = at_least(unserved)
-        left = what_is_left(points, name)
+        p99_ratio = points.ratio("p99_ms", ALONE, arrangement=name)
         lines.append(f"| {name} | {len(points.of(arrangement=name))} | {sign}{p50:.3f} | "
-                     f"{sign}{p99:.3f} | {sign}{p99 / p99_alone:.2f} | {unserved:.0f} | {done:.0f} | "
-                     f"{neighbour:.1f} | {left:.1f} | {neighbour / left:.3f} |")
+                     f"{sign}{p99:.3f} | {sign}{p99_ratio:.2f} | {unserved:.0f} | {done:.0f} | "
+                     f"{neighbour:.1f} | {what_is_left(points, name):.1f} | "
+                     f"{part_of_what_is_left(points, name):.3f} |")
     return lines
 
 
@@ -135,7 +150,7 @@ def main() -> int:
                     {key: getattr(options, key) for key in ("model", "rate", "seconds", "grace_s", "seed")})
     with tempfile.TemporaryDirectory(prefix="colocate-") as folder:
         failures = take_rounds(options, [ALONE, *options.arrangements],
-                               Pair(options, points, folder).measure)
+                               Pair(options, points, folder))
     if not points.has(arrangement=ALONE):
         return 1
     show(options, table(points), lambda pyplot: draw(points, pyplot))

@@ -1,5 +1,6 @@
 """What the experiments have in common: options, points that are kept as they are made, rounds in
 changing order, and where results go."""
+import contextlib
 import importlib.util
 import json
 import os
@@ -37,6 +38,9 @@ def add_arguments(parser, arrangements=(*NATIVE, *POLICIES), rounds=5, seconds=5
     parser.add_argument("--rounds", type=positive(int), default=rounds, help="(default: %(default)s)")
     parser.add_argument("--seconds", type=positive(float), default=seconds,
                         help="of requests for each point (default: %(default)s)")
+    parser.add_argument("--together", action="store_true",
+                        help="start each arrangement once and keep it, idle while others have their turn: more "
+                             "rounds for the time")
     parser.add_argument("--limit-s", type=float, default=float("inf"),
                         help="begin with no further arrangement after so long (default: no limit)")
     parser.add_argument("--json", metavar="FILE", help="file for every point; continued if it exists")
@@ -108,6 +112,13 @@ class Points:
         found = [point[figure] for point in self.of(**key) if figure in point]
         return statistics.median(found) if found else None
 
+    def ratio(self, figure, base, **key):
+        """The median of the ratios to what the arrangement `base` has in the same round, and else under the
+        same key; None without any."""
+        ratios = [point[figure] / other[figure] for point in self.of(**key)
+                  for other in self.of(**(key | {"arrangement": base, "round": point["round"]}))]
+        return statistics.median(ratios) if ratios else None
+
     def arrangements(self):
         """In the order of the first round."""
         return list(dict.fromkeys(point["arrangement"] for point in self._document["points"]))
@@ -118,19 +129,68 @@ class Points:
         return [f"{'; '.join(filter(None, (machine, versions)))}; `{self._document['command']}`", ""]
 
 
-def take_rounds(options, names, measure):
-    """Calls measure(name, round) for each name in each round, beginning with another one each time.
-    Returns how many could not be measured; the others go on."""
+class Experiment:
+    """What take_rounds() asks for."""
+
+    def has(self, name, number):
+        """Whether all of this arrangement's round is measured."""
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def started(self, name):
+        """The arrangement's programs, started and ready."""
+        raise NotImplementedError
+
+    def measure(self, place, name, number):
+        """`place` is what started(name) gave."""
+        raise NotImplementedError
+
+
+class Places:
+    """What is started: for one turn, or with --together from an arrangement's first turn until all is over."""
+
+    def __init__(self, experiment, kept):
+        self._experiment, self._kept, self._started, self._failed = experiment, kept, {}, set()
+
+    @contextlib.contextmanager
+    def place(self, name):
+        if self._kept is None:
+            with self._experiment.started(name) as place:
+                yield place
+            return
+        if name in self._failed:
+            raise CheckFailed("its programs failed before")
+        try:
+            if name not in self._started:
+                self._started[name] = self._kept.enter_context(self._experiment.started(name))
+            yield self._started[name]
+        except BaseException:
+            self._failed.add(name)
+            raise
+
+
+def turns(names, rounds):
+    """Each name in each round, beginning with another one each time."""
+    for number in range(rounds):
+        first = number % len(names)
+        yield from ((name, number) for name in names[first:] + names[:first])
+
+
+def take_rounds(options, names, experiment):
+    """Measures what is not measured yet. Returns how many turns could not be; the others go on."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends what was started
     end = time.monotonic() + options.limit_s
     failures = 0
-    for number in range(options.rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+    with contextlib.ExitStack() as kept:
+        places = Places(experiment, kept if options.together else None)
+        for name, number in turns(names, options.rounds):
+            if experiment.has(name, number):
+                continue
             try:
                 if time.monotonic() > end:
                     raise CheckFailed("not measured: --limit-s is over")
-                measure(name, number)
+                with places.place(name) as place:
+                    experiment.measure(place, name, number)
             except (CheckFailed, subprocess.SubprocessError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 failures += 1

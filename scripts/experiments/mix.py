@@ -13,14 +13,14 @@ the same --json goes on where the last one stopped. Exit status: 0, or 1 if an a
 be measured or what is there of --json is of other settings.
 """
 import argparse
+import contextlib
 import math
-import statistics
 import sys
 import tempfile
 
 import serving
 from arrangements import ALONE, MPS, POLICIES, TIME_SLICED, arranged
-from experiment import Points, add_arguments, at_least, check, positive, show, take_rounds
+from experiment import Experiment, Points, add_arguments, at_least, check, positive, show, take_rounds
 
 # As in the paper's artifact, for its figure 11.
 SHARES = {"mobilenet_v2": 0.257, "densenet121": 0.0706, "googlenet": 0.0546, "inception_v3": 0.0138,
@@ -45,15 +45,19 @@ def parse_arguments() -> argparse.Namespace:
     return options
 
 
-class Mix:
+class Mix(Experiment):
     def __init__(self, options, points, folder):
         self._options, self._points, self._folder = options, points, folder
 
-    def measure(self, name, number):
-        rates = [rate for rate in self._options.rates
-                 if not self._points.has(arrangement=name, round=number, rate=rate)]
-        if not rates:
-            return
+    def _missing(self, name, number):
+        return [rate for rate in self._options.rates
+                if not self._points.has(arrangement=name, round=number, rate=rate)]
+
+    def has(self, name, number):
+        return not self._missing(name, number)
+
+    @contextlib.contextmanager
+    def started(self, name):
         if not self._points.reference:
             self._points.keep_reference(self._reference())
         with arranged(name, self._options, self._folder) as arrangement:
@@ -61,11 +65,13 @@ class Mix:
             serving.prepare(servers, self._points.reference["fingerprints"])
             self._serve(servers, self._options.rates[0], min(WARM_UP_S, self._options.seconds),
                         self._options.seed)
-            for rate in rates:
-                self._points.add(self._serve(servers, rate, self._options.seconds,
-                                             self._options.seed + number),
-                                 arrangement=name, round=number, rate=rate)
+            yield servers
             serving.end(servers)
+
+    def measure(self, place, name, number):
+        for rate in self._missing(name, number):
+            self._points.add(self._serve(place, rate, self._options.seconds, self._options.seed + number),
+                             arrangement=name, round=number, rate=rate)
 
     def _servers(self, arrangement):
         return [serving.Server(arrangement, [self._options.server, model], model) for model in SHARES]
@@ -91,14 +97,6 @@ class Mix:
         models = {model: {key: round(value, 4) for key, value in serving.figures([stream], seconds).items()}
                   for model, stream in served.items() if stream.arrivals}
         return serving.figures(served.values(), seconds) | {"models": models}
-
-
-def ratio_to_mps(points, figure, arrangement, rate):
-    """The median over the rounds that have both; None without any."""
-    ratios = [point[figure] / mps[figure]
-              for point in points.of(arrangement=arrangement, rate=rate)
-              for mps in points.of(arrangement=MPS, rate=rate, round=point["round"])]
-    return statistics.median(ratios) if ratios else None
 
 
 def highest_rate(p99s, bound_ms=BOUND_MS):
@@ -146,7 +144,7 @@ def _row(points, name, rate):
     done, mean, p50, p99 = (points.median(figure, arrangement=name, rate=rate) for figure in FIGURES)
     unserved = points.median("unserved", arrangement=name, rate=rate)
     sign = at_least(unserved)
-    ratios = " | ".join(_ratio(ratio_to_mps(points, figure, name, rate)) for figure in FIGURES[1:])
+    ratios = " | ".join(_ratio(points.ratio(figure, MPS, arrangement=name, rate=rate)) for figure in FIGURES[1:])
     return (f"| {name} | {rate:g} | {len(points.of(arrangement=name, rate=rate))} | {done:.0f} | "
             f"{sign}{mean:.2f} | {sign}{p50:.2f} | {sign}{p99:.2f} | {unserved:.0f} | {ratios} |")
 
@@ -180,7 +178,7 @@ def main() -> int:
                 "grace_s": options.grace_s, "seed": options.seed}
     points = Points(options, "mix.py", settings)
     with tempfile.TemporaryDirectory(prefix="mix-") as folder:
-        failures = take_rounds(options, options.arrangements, Mix(options, points, folder).measure)
+        failures = take_rounds(options, options.arrangements, Mix(options, points, folder))
     if not points.arrangements():
         return 1
     show(options, table(points, options.rates),

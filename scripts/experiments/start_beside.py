@@ -12,15 +12,17 @@ made: a run with the same --json goes on where the last one stopped. Exit status
 arrangement could not be measured or what is there of --json is of other settings.
 """
 import argparse
+import contextlib
 import json
 import os
 import shlex
+import statistics
 import sys
 import tempfile
 
 import serving
 from arrangements import ALONE, PROJECT, TIME_SLICED, arranged
-from experiment import Points, add_arguments, at_least, check, show, take_rounds
+from experiment import Experiment, Points, add_arguments, at_least, check, show, take_rounds
 
 from report import expect
 
@@ -62,25 +64,31 @@ class Starter:
         return json.loads(process.stdout.splitlines()[-1])["fingerprint"], process.seconds
 
 
-class Beside:
+class Beside(Experiment):
     def __init__(self, options, points, folder):
         self._options, self._points, self._folder = options, points, folder
 
-    def measure(self, name, number):
-        if self._points.has(arrangement=name, round=number):
-            return
+    def has(self, name, number):
+        return self._points.has(arrangement=name, round=number)
+
+    @contextlib.contextmanager
+    def started(self, name):
         if not self._points.reference:
             self._points.keep_reference(self._reference())
         with arranged(name, self._options, self._folder) as arrangement:
             latency = self._server(arrangement)
             serving.prepare([latency], self._points.reference["fingerprints"])
-            seed = self._options.seed + number
-            self._tell_to_serve(latency, seed)
-            without = self._figures(latency)
-            end = self._tell_to_serve(latency, seed)
-            starts = self._start_until(end, Starter(arrangement, self._options.starting))
-            beside = self._figures(latency)
+            yield latency, Starter(arrangement, self._options.starting)
             serving.end([latency])
+
+    def measure(self, place, name, number):
+        latency, starter = place
+        seed = self._options.seed + number
+        self._tell_to_serve(latency, seed)
+        without = self._figures(latency)
+        end = self._tell_to_serve(latency, seed)
+        starts = self._start_until(end, starter)
+        beside = self._figures(latency)
         self._points.add(beside | starts | {"p50_without_ms": without["p50_ms"],
                                             "p99_without_ms": without["p99_ms"]},
                          arrangement=name, round=number)
@@ -126,8 +134,10 @@ def table(points):
             for key in ("p50_without_ms", "p50_ms", "p99_without_ms", "p99_ms", "unserved", "starts",
                         "start_s"))
         sign = at_least(unserved)
+        ratio = statistics.median(point["p99_ms"] / point["p99_without_ms"]
+                                  for point in points.of(arrangement=name))
         lines.append(f"| {name} | {len(points.of(arrangement=name))} | {p50_without:.3f} | {sign}{p50:.3f} | "
-                     f"{p99_without:.3f} | {sign}{p99:.3f} | {sign}{p99 / p99_without:.2f} | "
+                     f"{p99_without:.3f} | {sign}{p99:.3f} | {sign}{ratio:.2f} | "
                      f"{unserved:.0f} | {starts:.0f} | {start_s:.1f} |")
     return lines
 
@@ -145,7 +155,7 @@ def main() -> int:
     points = Points(options, "start_beside.py", {
         key: getattr(options, key) for key in ("model", "rate", "starting", "seconds", "grace_s", "seed")})
     with tempfile.TemporaryDirectory(prefix="start-") as folder:
-        failures = take_rounds(options, options.arrangements, Beside(options, points, folder).measure)
+        failures = take_rounds(options, options.arrangements, Beside(options, points, folder))
     if not points.arrangements():
         return 1
     show(options, table(points), lambda pyplot: draw(points, pyplot))
