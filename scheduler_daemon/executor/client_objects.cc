@@ -2,6 +2,8 @@
 
 #include <iterator>
 
+#include "scheduler_daemon/executor/pinned_pages.h"
+
 namespace paella::scheduler_daemon {
 namespace {
 
@@ -109,8 +111,8 @@ CUresult ClientObjects::Handle(const ipc::AllocateHost& call, ipc::AllocateHostR
     address = arena_.Allocate(call.size_bytes);
   }
   if (!address) return CUDA_ERROR_OUT_OF_MEMORY;
-  const CUresult result = driver_.cuMemHostRegister(HostPointer(*address), WholePages(call.size_bytes),
-                                                    CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP);
+  const CUresult result = PinPages(driver_, HostPointer(*address), WholePages(call.size_bytes),
+                                   CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP);
   const std::lock_guard lock(mutex_);
   if (result != CUDA_SUCCESS) {
     arena_.Free(*address);

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "scheduler_daemon/executor/client_objects.h"
+#include "scheduler_daemon/executor/pinned_pages.h"
 
 namespace paella::scheduler_daemon {
 namespace {
@@ -59,8 +60,8 @@ CUresult ClientObjects::MapAndRegister(const ipc::RegisterHost& call, const std:
     mappings.push_back(std::move(mapping));
     offset += run.size_bytes();
   }
-  const CUresult result = driver_.cuMemHostRegister(HostPointer(call.address), call.size_bytes,
-                                                    CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP);
+  const CUresult result = PinPages(driver_, HostPointer(call.address), call.size_bytes,
+                                   CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP);
   if (result != CUDA_SUCCESS) return result;
   for (std::size_t i = 0; i < new_runs.size(); ++i) {
     registered_mappings_.emplace(new_runs[i].begin, std::move(mappings[i]));

@@ -5,6 +5,7 @@
 
 #include "scheduler_daemon/executor/array_transfers.h"
 #include "scheduler_daemon/executor/launch.h"
+#include "scheduler_daemon/executor/pinned_pages.h"
 #include "scheduler_daemon/executor/shapes.h"
 #include "scheduler_daemon/executor/transfers.h"
 #include "scheduler_daemon/knowledge/estimate_table.h"
@@ -38,7 +39,7 @@ ClientSession::ClientSession(const Driver& driver, CUcontext context, ModuleCach
       worker_([this, context] {
         driver_.cuCtxSetCurrent(context);
         const auto staging = channel_.staging();
-        const CUresult result = driver_.cuMemHostRegister(staging.data(), staging.size(), CU_MEMHOSTREGISTER_PORTABLE);
+        const CUresult result = PinPages(driver_, staging.data(), staging.size(), CU_MEMHOSTREGISTER_PORTABLE);
         if (result != CUDA_SUCCESS) SetStickyError(result);
         ready_.store(true, std::memory_order_release);
       }) {}
