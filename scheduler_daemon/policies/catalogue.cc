@@ -33,9 +33,12 @@ constexpr SettingDescription kSliceUs{"slice_us", 0, 0, 1e9, "how long slices of
 constexpr std::array kFair{StarvationMs(1'000), kAheadUs, kSliceUs};
 constexpr std::array kBounded{StarvationMs(100), kAheadUs, kSliceUs};
 constexpr std::array kUnbounded{StarvationMs(0), kAheadUs, kSliceUs};
-constexpr std::array kPriority{StarvationMs(0), kAheadUs, kSliceUs,
+// In favour of the urgent: others' work in flight is what they wait for.
+constexpr std::array kPriority{StarvationMs(0),
+                               SettingDescription{"ahead_us", 40, 0, 1e6, kAheadUs.meaning},
+                               SettingDescription{"slice_us", 40, 0, 1e9, kSliceUs.meaning},
                                SettingDescription{"hold_ms", 20, 0, kHourMs, "best-effort work waits so long for latency work"},
-                               SettingDescription{"linger_us", 0, 0, 1e6, "and so long after it, for more of it"}};
+                               SettingDescription{"linger_us", 100, 0, 1e6, "and so long after it, for more of it"}};
 constexpr std::array kWfq{StarvationMs(1'000), kAheadUs, kSliceUs, kDebtKeptMs};
 constexpr std::array kPaella{
     StarvationMs(1'000), kAheadUs, kSliceUs, kDebtKeptMs,

@@ -104,7 +104,7 @@ bool CommandFeed::WantsHead(ClientId id, std::uint32_t number, std::uint64_t now
   if (number >= streams.size()) return true;
   const Stream& stream = streams[number];
   if (stream.announced != kNone) return false;
-  if (stream.first == kNone || !IsBounded(clients_[id].tenant)) return true;
+  if (!is_shared() || stream.first == kNone) return true;
   const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
   const std::uint64_t ran_ns = std::min(now_ns - began_ns, host_.Command(stream.first).predicted_ns);
   const std::uint64_t to_run_ns = stream.ahead_ns - ran_ns;
@@ -227,19 +227,9 @@ std::optional<CommandFeed::Choice> CommandFeed::Pick(std::uint64_t now_ns) {
   return Choice{entries_[*command].client, entries_[*command].stream, *command};
 }
 
-bool CommandFeed::IsBounded(TenantId tenant) const {
-  const auto is_urgent = [this](TenantId other) { return host_.Tenant(other).tenant_class == TenantClass::kLatency; };
-  if (!host_.policy_goes_by_classes() || limits_.one_at_a_time || !is_urgent(tenant)) return is_shared();
-  for (TenantId other = 0; other < tenants_.size(); ++other) {
-    if (other != tenant && tenants_[other].clients != 0 && is_urgent(other)) return true;
-  }
-  return false;
-}
-
 bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
-  const TenantId tenant = host_.Command(command).tenant;
-  if (!IsBounded(tenant)) return true;
-  if (!host_.picked_overdue() && IsHeld(tenant, now_ns)) return false;
+  if (!is_shared()) return true;
+  if (!host_.picked_overdue() && IsHeld(host_.Command(command).tenant, now_ns)) return false;
   // Copies are bounded by their streams alone: one that had to wait here would keep kernels waiting that have room.
   if (entries_[command].work.engine != Engine::kCompute && !limits_.one_at_a_time) return true;
   Ahead ahead = AheadOf(command, now_ns);

@@ -218,8 +218,6 @@ class CommandFeed {
   };
   // For whose work best-effort work is held.
   std::optional<Awaited> AwaitedByBestEffort(std::uint64_t now_ns) const;
-  // Whether only so much of the tenant's work may be in flight.
-  bool IsBounded(TenantId tenant) const;
 
   Settings settings_;
   InFlightLimits limits_;  // of settings_, as the policy wishes them

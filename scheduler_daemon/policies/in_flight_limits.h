@@ -8,8 +8,7 @@
 //   of all tenants     the same of all streams, where a command that fills a tenth of the GPU counts for a tenth of its
 //                      time; but always as many side by side as fill the GPU
 //
-// What a command's stream passes on the GPU by its priority (CommandFeed::SetBands) keeps it from nothing. A latency
-// tenant that has no other beside it is not bounded, under a policy that goes by classes: nobody comes before it.
+// What a command's stream passes on the GPU by its priority (CommandFeed::SetBands) keeps it from nothing.
 //
 // What is still to run of a command that runs shrinks with time, whatever the GPU does. What waits behind it in its
 // stream counts until it runs; but if that command takes far longer than predicted, no more: nobody waits for what may

@@ -278,7 +278,7 @@ TEST_F(CommandFeedTest, WhoIsConnectedIsExpected) {
 
 class Classes : public CommandFeedTest {
  protected:
-  Classes() : CommandFeedTest("priority") {}
+  Classes() : CommandFeedTest("priority", {}, {"linger_us=0"}) {}
 };
 
 TEST_F(Classes, BestEffortIsHeldWhileLatencyWorkIsThereButNotForEver) {
@@ -306,17 +306,6 @@ TEST_F(Classes, NobodyIsHeldWithoutAHold) {
   Teach(filler, 2, 10 * kUs);
   EXPECT_EQ(Fill(urgent, 1, 0.1, 1), 1);
   EXPECT_EQ(Fill(filler, 2, 0.1, 1), 1);
-}
-
-TEST_F(Classes, ALatencyTenantIsBoundedOnlyBesideAnother) {
-  const auto urgent = Client(0, TenantClass::kLatency);
-  Client(1, TenantClass::kBestEffort);
-  Teach(urgent, 1, 10 * kUs);
-  EXPECT_EQ(Fill(urgent, 1), 100);
-  const auto another = Client(2, TenantClass::kLatency);
-  EXPECT_EQ(Fill(urgent, 1), 0);
-  feed_.RemoveClient(another, now_ns_);
-  EXPECT_EQ(Fill(urgent, 1), 100);
 }
 
 class ClassesThatLinger : public CommandFeedTest {
