@@ -32,7 +32,9 @@ constexpr SettingDescription kSliceUs{"slice_us", 0, 0, 1e9, "how long slices of
 // one, and the order would become that of arrival.
 constexpr std::array kFair{StarvationMs(1'000), kAheadUs, kSliceUs};
 constexpr std::array kBounded{StarvationMs(100), kAheadUs, kSliceUs};
-constexpr std::array kUnbounded{StarvationMs(0), kAheadUs, kSliceUs};
+constexpr SettingDescription kHoldMs{"hold_ms", 20, 0, kHourMs, "what fills the GPU waits so long for a job before it"};
+constexpr std::array kSrpt{StarvationMs(0), kAheadUs, kSliceUs, kHoldMs};
+constexpr std::array kEdf{StarvationMs(100), kAheadUs, kSliceUs, kHoldMs};
 // In favour of the urgent: others' work in flight is what they wait for.
 constexpr std::array kPriority{StarvationMs(0),
                                SettingDescription{"ahead_us", 40, 0, 1e6, kAheadUs.meaning},
@@ -41,7 +43,7 @@ constexpr std::array kPriority{StarvationMs(0),
                                SettingDescription{"linger_us", 100, 0, 1e6, "and so long after it, for more of it"}};
 constexpr std::array kWfq{StarvationMs(1'000), kAheadUs, kSliceUs, kDebtKeptMs};
 constexpr std::array kPaella{
-    StarvationMs(1'000), kAheadUs, kSliceUs, kDebtKeptMs,
+    StarvationMs(1'000), kAheadUs, kSliceUs, kHoldMs, kDebtKeptMs,
     SettingDescription{"threshold_ms", 10, 0, kHourMs, "a tenant owed more goes first; 0: always the one owed most"}};
 
 template <typename Policy>
@@ -51,7 +53,6 @@ std::unique_ptr<PolicyOperations> Make(const SettingValues& values) {
 
 std::unique_ptr<PolicyOperations> MakePriority(const SettingValues& values) {
   auto policy = Make<PriorityPolicy>(values);
-  policy->in_flight_wishes.hold_ns = values.Nanoseconds("hold_ms");
   policy->in_flight_wishes.linger_ns = values.FromMicroseconds("linger_us");
   return policy;
 }
@@ -72,10 +73,10 @@ constexpr std::array kCatalogue{
     PolicyDescription{"job-fifo", "job by job, in the order of their beginning", kFair, Make<JobFifoPolicy>},
     PolicyDescription{"round-robin", "a command of each tenant in turn", kFair, Make<RoundRobinPolicy>},
     PolicyDescription{"sjf", "the shortest command", kBounded, Make<SjfPolicy>},
-    PolicyDescription{"srpt", "the job with the shortest remaining time", kUnbounded, Make<SrptPolicy>},
+    PolicyDescription{"srpt", "the job with the shortest remaining time", kSrpt, Make<SrptPolicy>},
     PolicyDescription{"paella", "srpt, until a tenant is owed too much", kPaella, MakePaella},
     PolicyDescription{"priority", "latency before normal before best-effort", kPriority, MakePriority},
-    PolicyDescription{"edf", "the job with the earliest deadline", kBounded, Make<EdfPolicy>},
+    PolicyDescription{"edf", "the job with the earliest deadline", kEdf, Make<EdfPolicy>},
     PolicyDescription{"wfq", "the tenant that is owed most GPU time", kWfq, MakeWfq},
 };
 
@@ -105,6 +106,8 @@ std::unique_ptr<PolicyOperations> MakePolicyOperations(std::string_view name, st
   auto policy = found->make(values);
   policy->in_flight_wishes.ahead_ns = values.FromMicroseconds("ahead_us");
   policy->in_flight_wishes.slice_ns = values.FromMicroseconds("slice_us");
+  const bool holds = std::ranges::find(found->settings, kHoldMs.key, &SettingDescription::key) != found->settings.end();
+  policy->in_flight_wishes.hold_ns = holds ? values.Nanoseconds(kHoldMs.key) : 0;
   return policy;
 }
 

@@ -8,6 +8,7 @@ namespace paella::scheduler_daemon {
 namespace {
 
 constexpr double kFull = 0.999;  // of an engine; sums of shares are not exact
+constexpr double kFillsAlone = 0.9;  // what fills so much leaves others no room
 // As many commands side by side as the GPU has hardware queues fill it, however small they are.
 constexpr double kSmallestShare = 1.0 / 32;
 constexpr std::uint64_t kShortestNs = 1'000;
@@ -229,7 +230,7 @@ std::optional<CommandFeed::Choice> CommandFeed::Pick(std::uint64_t now_ns) {
 
 bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
   if (!is_shared()) return true;
-  if (!host_.picked_overdue() && IsHeld(host_.Command(command).tenant, now_ns)) return false;
+  if (!host_.picked_overdue() && IsHeld(command, now_ns)) return false;
   // Copies are bounded by their streams alone: one that had to wait here would keep kernels waiting that have room.
   if (entries_[command].work.engine != Engine::kCompute && !limits_.one_at_a_time) return true;
   Ahead ahead = AheadOf(command, now_ns);
@@ -304,11 +305,32 @@ std::optional<CommandFeed::Awaited> CommandFeed::AwaitedByBestEffort(std::uint64
   return awaited;
 }
 
-// Best-effort work waits while latency work is there, but not for ever.
-bool CommandFeed::IsHeld(TenantId tenant, std::uint64_t now_ns) {
-  if (limits_.longest_hold_ns == 0 || !host_.policy_goes_by_classes()) return false;
-  if (host_.Tenant(tenant).tenant_class != TenantClass::kBestEffort) return false;
-  const std::optional<Awaited> awaited = AwaitedByBestEffort(now_ns);
+std::optional<CommandFeed::Awaited> CommandFeed::AwaitedByJob(JobId job, std::uint64_t now_ns) {
+  for (const auto& [client, number] : busy_) {
+    const ReadyId first = StreamOf(client, number).first;
+    const CommandInfo& info = host_.Command(first);
+    const bool has_more = host_.Job(info.job).remaining_ns != 0 || entries_[first].work.units > 1;
+    if (info.job != job && has_more && host_.GoesBefore(info.job, job, now_ns)) return Awaited{info.tenant, kNever};
+  }
+  return std::nullopt;
+}
+
+std::optional<CommandFeed::Awaited> CommandFeed::AwaitedBy(ReadyId command, std::uint64_t now_ns) {
+  return host_.policy_goes_by_classes() ? AwaitedByBestEffort(now_ns) : AwaitedByJob(host_.Command(command).job, now_ns);
+}
+
+bool CommandFeed::CanBeHeld(ReadyId command) const {
+  if (limits_.longest_hold_ns == 0) return false;
+  if (host_.policy_goes_by_classes()) {
+    return host_.Tenant(host_.Command(command).tenant).tenant_class == TenantClass::kBestEffort;
+  }
+  return entries_[command].work.engine == Engine::kCompute && entries_[command].work.share >= kFillsAlone;
+}
+
+// What would be in the way waits for what comes before it, but not for ever.
+bool CommandFeed::IsHeld(ReadyId command, std::uint64_t now_ns) {
+  if (!CanBeHeld(command)) return false;
+  const std::optional<Awaited> awaited = AwaitedBy(command, now_ns);
   if (!awaited) {
     held_since_ns_.reset();
     return false;
@@ -338,7 +360,7 @@ bool CommandFeed::Dispatched(ClientId id, std::uint32_t number, std::uint64_t no
   const ReadyId command = std::exchange(stream.announced, kNone);
   Entry& entry = entries_[command];
   entry.dispatched_ns = now_ns;
-  if (host_.Tenant(client.tenant).tenant_class == TenantClass::kBestEffort) held_since_ns_.reset();
+  if (CanBeHeld(command)) held_since_ns_.reset();
   UseOf(command).Enter();
   if (stream.first == kNone) {
     BecomesFirst(command, now_ns);

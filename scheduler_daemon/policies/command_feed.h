@@ -211,13 +211,16 @@ class CommandFeed {
   Ahead AheadOf(ReadyId command, std::uint64_t now_ns);
   bool HasRoom(const Ahead& ahead) const;
   bool MayGo(ReadyId command, std::uint64_t now_ns);
-  bool IsHeld(TenantId tenant, std::uint64_t now_ns);
+  bool CanBeHeld(ReadyId command) const;
+  bool IsHeld(ReadyId command, std::uint64_t now_ns);
   struct Awaited {
     TenantId tenant;
     std::uint64_t until_ns;
   };
-  // For whose work best-effort work is held.
+  // For whose work the command is held, if it can be.
+  std::optional<Awaited> AwaitedBy(ReadyId command, std::uint64_t now_ns);
   std::optional<Awaited> AwaitedByBestEffort(std::uint64_t now_ns) const;
+  std::optional<Awaited> AwaitedByJob(JobId job, std::uint64_t now_ns);
 
   Settings settings_;
   InFlightLimits limits_;  // of settings_, as the policy wishes them

@@ -15,6 +15,9 @@ class EdfPolicy : public RankedPolicy {
  public:
   explicit EdfPolicy(std::uint64_t starvation_bound_ns) : RankedPolicy(starvation_bound_ns) {}
   std::string_view name() const override { return "edf"; }
+  bool GoesBefore(const JobInfo& job, const JobInfo& other) const override {
+    return job.deadline_ns < other.deadline_ns;
+  }
 
  protected:
   Rank RankOf(const CommandInfo& command) const override {

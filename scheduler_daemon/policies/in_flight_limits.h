@@ -29,9 +29,10 @@ struct InFlightLimits {
   std::uint64_t longest_patience_ns = 50'000'000;
   // For how long a command counts at most while it runs, whatever is predicted.
   std::uint64_t longest_count_ns = 20'000'000;
-  // How long best-effort work is held at most while latency work is there, under a policy that goes by classes.
+  // How long work is held at most for another's: best-effort work while latency work is there, under a policy that goes
+  // by classes; and what fills the GPU while a job that goes before it has something in flight.
   std::uint64_t longest_hold_ns = 20'000'000;
-  // It is held for so long after latency work, too: who is served without a pause comes back in a moment.
+  // Best-effort work is held for so long after latency work, too: who is served without a pause comes back in a moment.
   std::uint64_t linger_ns = 0;
   // How long a slice of a graph should take at most; 0: graphs go as they are.
   std::uint64_t slice_ns = 100'000;

@@ -98,6 +98,9 @@ struct PolicyOperations {
   virtual std::uint64_t starvation_bound_ns() const { return kNever; }
   // Whether classes mean more to it than their order: best-effort work is held back while latency work is there.
   virtual bool goes_by_classes() const { return false; }
+  // Whether a job is so much before another one that what fills the GPU of that one does not begin while the first has
+  // something in flight and more to come, which would find no room.
+  virtual bool GoesBefore(const JobInfo&, const JobInfo& /*other*/) const { return false; }
   // For how long a tenant without any work keeps its debt.
   virtual std::uint64_t debt_kept_ns() const { return 1'000'000'000; }
 

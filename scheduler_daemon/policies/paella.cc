@@ -4,9 +4,7 @@ namespace paella::scheduler_daemon {
 
 ReadyId PaellaPolicy::Pick(std::uint64_t) {
   const TenantId neediest = tenants_.first_group();
-  const bool owed = settings_.threshold_ns == 0 ||
-                    view_->DebtNs(neediest) > static_cast<double>(settings_.threshold_ns);
-  return owed ? tenants_.FirstOf(neediest) : jobs_.first();
+  return IsOwed(neediest) ? tenants_.FirstOf(neediest) : jobs_.first();
 }
 
 void PaellaPolicy::JobProgressed(JobId job, const JobInfo& info, std::uint64_t) { jobs_.SetRank(job, JobRank(info)); }

@@ -30,6 +30,9 @@ class PaellaPolicy : public PolicyOperations {
   std::uint64_t debt_kept_ns() const override { return settings_.debt_kept_ns; }
   void Attached(const PolicyView& view) override { view_ = &view; }
   ReadyId Pick(std::uint64_t) override;
+  bool GoesBefore(const JobInfo& job, const JobInfo& other) const override {
+    return !IsOwed(other.tenant) && job.remaining_ns < other.remaining_ns;
+  }
   void JobProgressed(JobId job, const JobInfo& info, std::uint64_t) override;
   void CommandReady(ReadyId id, const CommandInfo& command, std::uint64_t) override;
   void CommandDispatched(ReadyId id, const CommandInfo& command, std::uint64_t) override;
@@ -38,6 +41,9 @@ class PaellaPolicy : public PolicyOperations {
 
  private:
   void Remove(ReadyId id, const CommandInfo& command);
+  bool IsOwed(TenantId tenant) const {
+    return settings_.threshold_ns == 0 || view_->DebtNs(tenant) > static_cast<double>(settings_.threshold_ns);
+  }
   Rank DebtRank(TenantId tenant) const { return {view_->ServiceTag(tenant), tenant}; }
   static Rank JobRank(const JobInfo& job) { return {static_cast<double>(job.remaining_ns), job.number}; }
 

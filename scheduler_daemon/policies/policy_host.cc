@@ -246,6 +246,11 @@ bool PolicyHost::Accept(ReadyId answer, std::uint64_t now_ns) {
   return true;
 }
 
+bool PolicyHost::GoesBefore(JobId job, JobId other, std::uint64_t now_ns) {
+  bool goes = false;
+  return Guard(now_ns, [&] { goes = policy_->GoesBefore(Job(job), Job(other)); }) && goes;
+}
+
 void PolicyHost::Dispatched(ReadyId id, std::uint64_t now_ns) {
   Require(id < slots_.size() && slots_[id].state == Slot::State::kReady, "dispatched what is not ready");
   Unlink(id);

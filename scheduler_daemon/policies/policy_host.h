@@ -74,6 +74,8 @@ class PolicyHost : private PolicyView {
 
   std::string_view policy_name() const { return policy_->name(); }
   bool policy_goes_by_classes() const { return goes_by_classes_; }
+  // Of jobs that have begun: PolicyOperations::GoesBefore.
+  bool GoesBefore(JobId job, JobId other, std::uint64_t now_ns);
   std::uint64_t installed() const { return installed_; }  // policies, ever; it decides since it was
   std::uint64_t evicted() const { return evicted_; }  // policies, ever
   const std::deque<Eviction>& evictions() const { return evictions_; }  // the last few

@@ -16,6 +16,10 @@ class SrptPolicy : public JobRankedPolicy {
   explicit SrptPolicy(std::uint64_t starvation_bound_ns) : JobRankedPolicy(starvation_bound_ns) {}
   std::string_view name() const override { return "srpt"; }
 
+  bool GoesBefore(const JobInfo& job, const JobInfo& other) const override {
+    return job.remaining_ns < other.remaining_ns;
+  }
+
  protected:
   Rank RankOf(const JobInfo& job) const override { return {static_cast<double>(job.remaining_ns), job.number}; }
 };

@@ -337,6 +337,65 @@ TEST_F(ClassesThatLinger, NobodyWaitsForATenantThatLeft) {
   EXPECT_TRUE(feed_.Pick(now_ns_));
 }
 
+class ShortestJobs : public CommandFeedTest {
+ protected:
+  ShortestJobs() : CommandFeedTest("srpt") {}
+
+  // Jobs of two commands, so that the feed knows which one is short.
+  void TeachJobs(CommandFeed::ClientId client, std::uint64_t shape, std::uint64_t duration_ns) {
+    for (std::uint32_t job = 1; job <= 8; ++job) {
+      for (int command = 0; command < 2; ++command) Run(client, shape, duration_ns);
+      feed_.AtRest(client, job);
+    }
+  }
+};
+
+TEST_F(ShortestJobs, WhatFillsTheGpuDoesNotBeginBesideAShorterJob) {
+  const auto quick = Client(0), slow = Client(1);
+  TeachJobs(quick, 1, 10 * kUs);
+  TeachJobs(slow, 2, 500 * kUs);
+  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
+  Ready(slow, 2);
+  EXPECT_FALSE(feed_.Pick(now_ns_)) << "its blocks would be in the way of what comes next of the short job";
+  feed_.Completed(quick, 0, posted_[quick], now_ns_ += 10 * kUs);
+  EXPECT_TRUE(feed_.Pick(now_ns_));
+}
+
+TEST_F(ShortestJobs, ButItDoesNotWaitForEver) {
+  const auto quick = Client(0), slow = Client(1);
+  TeachJobs(quick, 1, 10 * kUs);
+  TeachJobs(slow, 2, 500 * kUs);
+  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
+  Ready(slow, 2);
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 20 * kMs));
+  EXPECT_EQ(feed_.ask_again_ns(), now_ns_ + 20 * kMs + 20 * kMs + 1);
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 41 * kMs));
+}
+
+TEST_F(ShortestJobs, WhatLeavesRoomRunsBesideTheShorterJob) {
+  const auto quick = Client(0), slow = Client(1);
+  TeachJobs(quick, 1, 10 * kUs);
+  TeachJobs(slow, 2, 500 * kUs);
+  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
+  EXPECT_EQ(Fill(slow, 2, 0.5, 1), 1);
+}
+
+TEST_F(ShortestJobs, TheShorterJobDoesNotWaitForTheLongerOne) {
+  const auto quick = Client(0), slow = Client(1);
+  TeachJobs(quick, 1, 10 * kUs);
+  TeachJobs(slow, 2, 500 * kUs);
+  EXPECT_EQ(Fill(slow, 2, 0.5, 1), 1);
+  EXPECT_EQ(Fill(quick, 1, 1, 1), 1);
+}
+
+TEST_F(ShortestJobs, NobodyWaitsForAJobOfWhichNothingMoreComes) {
+  const auto quick = Client(0), slow = Client(1);
+  TeachJobs(quick, 1, 10 * kUs);
+  TeachJobs(slow, 2, 500 * kUs);
+  EXPECT_EQ(Fill(quick, 1, 0.1, 2), 2);
+  EXPECT_EQ(Fill(slow, 2, 1, 1), 1);
+}
+
 class ClassesWithABound : public CommandFeedTest {
  protected:
   ClassesWithABound() : CommandFeedTest("priority", {}, {"starvation_ms=5"}) {}

@@ -308,7 +308,7 @@ TEST_F(Serially, TheStarvationBoundIsNamed) {
 }
 
 TEST_F(FlightRecorderTest, WorkThatIsHeldNamesTheLatencyWork) {
-  feed_.host().SetPolicy(Named("priority"), now_ns_);
+  feed_.SetPolicy(Named("priority", {"linger_us=0"}), now_ns_);
   const auto urgent = Client(0, TenantClass::kLatency), filler = Client(1, TenantClass::kBestEffort);
   Ready(urgent);
   EXPECT_EQ(Go(), 0);
