@@ -20,6 +20,7 @@ struct Options {
   std::string trace;
   std::string arrivals = "poisson";
   double seconds = 1;
+  double speed = 1;
   double stream_ahead_us = static_cast<double>(InFlightLimits().stream_ahead_ns) / 1e3;
   double total_ahead_us = static_cast<double>(InFlightLimits().total_ahead_ns) / 1e3;
   SyntheticSettings synthetic;
@@ -32,6 +33,8 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--policy", options.policies, "One or more, or all")->check(CLI::IsMember(names))->delimiter(',');
   app.add_option("--set", options.policy_settings, "A setting of the policy, key=value");
   app.add_option("--trace", options.trace, "Replay this file of JSON lines")->check(CLI::ExistingFile);
+  app.add_option("--speed", options.speed, "How many times as fast as in the trace jobs arrive")
+      ->check(CLI::Range(0.001, 1'000.0));
   app.add_option("--arrivals", options.arrivals, "Without a trace: how jobs arrive")
       ->check(CLI::IsMember({"poisson", "lognormal", "bursty"}));
   app.add_option("--sigma", options.synthetic.sigma, "Of lognormal gaps")->check(CLI::Range(0.0, 4.0));
@@ -49,6 +52,14 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--queues", options.simulation.gpu.queues, "Hardware queues")->check(CLI::Range(1, 4'096));
 }
 
+void Hasten(Workload& workload, double speed) {
+  for (SimulatedClient& client : workload.clients) {
+    for (PlannedJob& job : client.jobs) {
+      job.arrival_ns = static_cast<std::uint64_t>(static_cast<double>(job.arrival_ns) / speed);
+    }
+  }
+}
+
 bool ReadWorkload(const Options& options, Workload& workload) {
   if (options.trace.empty()) {
     workload = MakeSyntheticWorkload(options.synthetic);
@@ -56,7 +67,10 @@ bool ReadWorkload(const Options& options, Workload& workload) {
   }
   std::ifstream file(options.trace);
   std::string error;
-  if (ReadTrace(file, options.simulation.gpu, workload, error)) return true;
+  if (ReadTrace(file, options.simulation.gpu, workload, error)) {
+    Hasten(workload, options.speed);
+    return true;
+  }
   std::fprintf(stderr, "paella_simulate: %s: %s\n", options.trace.c_str(), error.c_str());
   return false;
 }

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <sstream>
+#include <string>
 
 #include "scheduler_daemon/knowledge/quantile.h"
 #include "scheduler_daemon/policies/catalogue.h"
@@ -161,6 +163,47 @@ TEST(SimulationTest, PriorityKeepsALatencyTenantFromABusyNeighbour) {
     return Quantile(Simulate(workload, policy).tenants[0].latencies_ns, 0.5);
   };
   EXPECT_LT(p50("priority"), p50("fifo"));
+}
+
+// What a GPU showed (../../scheduler_daemon/simulator/traces).
+class RecordedTrace : public testing::Test {
+ protected:
+  void Read(const std::string& name) {
+    std::ifstream file(std::string(PAELLA_TRACES) + "/" + name);
+    std::string error;
+    ASSERT_TRUE(ReadTrace(file, {}, workload_, error)) << name << ": " << error;
+  }
+  std::size_t Jobs() const {
+    std::size_t jobs = 0;
+    for (const SimulatedClient& client : workload_.clients) jobs += client.jobs.size();
+    return jobs;
+  }
+  std::uint64_t P99Ns(const char* tenant, const char* policy) const {
+    const SimulationResult result = Simulate(workload_, policy);
+    const auto found = std::ranges::find(workload_.tenants, tenant, &SimulatedTenant::name);
+    return Quantile(result.tenants[static_cast<std::size_t>(found - workload_.tenants.begin())].latencies_ns, 0.99);
+  }
+
+  Workload workload_;
+};
+
+TEST_F(RecordedTrace, RunsToItsEndUnderEveryPolicy) {
+  for (const char* name : {"three_models.jsonl", "resnet50_beside_vit.jsonl"}) {
+    workload_ = {};
+    ASSERT_NO_FATAL_FAILURE(Read(name));
+    for (const PolicyDescription& policy : PolicyCatalogue()) {
+      const SimulationResult result = Simulate(workload_, std::string(policy.name).c_str());
+      std::size_t done = 0;
+      for (const TenantResult& tenant : result.tenants) done += tenant.latencies_ns.size();
+      EXPECT_EQ(done, Jobs()) << name << " under " << policy.name;
+    }
+  }
+}
+
+TEST_F(RecordedTrace, RequestsBesideABatchAreQuickerWhereTheyGoFirst) {
+  ASSERT_NO_FATAL_FAILURE(Read("resnet50_beside_vit.jsonl"));
+  const std::uint64_t fifo_ns = P99Ns("resnet50", "fifo");
+  for (const char* policy : {"srpt", "paella", "priority"}) EXPECT_LT(P99Ns("resnet50", policy), fifo_ns) << policy;
 }
 
 TEST(ReportTest, QuantilesAreOfTheValues) {
