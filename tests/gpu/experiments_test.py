@@ -111,6 +111,15 @@ class FromPoints(unittest.TestCase):
         self.assertAlmostEqual(colocate_torch.what_is_left(points, "alone"), 100)
         self.assertAlmostEqual(colocate_torch.what_is_left(points, "fifo"), 60)
 
+    def test_ratios_are_of_one_round(self):
+        points = no_points()
+        for number, (alone, fifo) in enumerate(((1, 2), (2, 8), (4, 12))):
+            points.add({"p99_ms": alone}, arrangement="alone", round=number)
+            points.add({"p99_ms": fifo}, arrangement="fifo", round=number)
+        points.add({"p99_ms": 100}, arrangement="fifo", round=3)
+        self.assertEqual(points.ratio("p99_ms", "alone", arrangement="fifo"), 3)
+        self.assertIsNone(points.ratio("p99_ms", "mps", arrangement="fifo"))
+
     def test_plots_show_each_arrangement(self):
         points = no_points()
         for name in ("alone", "fifo"):
@@ -272,6 +281,20 @@ class Natively(Scripts):
         self.assertEqual(self.arrangements(), ["alone", "time-sliced"])
         for point in self.points():
             self.assertGreater(point["neighbour_per_s"], 0)
+
+    def test_a_pair_kept_together_is_started_once(self):
+        notes = os.path.join(self.folder, "starts")
+        run = self.pair(*self.NATIVE, "--together", "--rounds", "3", STAND_IN_NOTES=notes)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.arrangements(), ["alone", "time-sliced", "time-sliced", "alone", "alone", "time-sliced"])
+        with open(notes, encoding="utf-8") as file:
+            self.assertEqual(len(file.readlines()), 4, "two programs of each arrangement")
+
+    def test_what_failed_together_is_not_started_again(self):
+        run = self.pair(*self.NATIVE, "--together", "--rounds", "2", STAND_IN_FAULT="resnet50:refuses")
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual(run.stderr.count("ValueError: it cannot"), 1)
+        self.assertIn("alone: its programs failed before", run.stderr)
 
     def test_a_pair_without_native_answers_is_not_measured(self):
         run = self.pair(*self.NATIVE, STAND_IN_FAULT="resnet50:refuses")

@@ -6,7 +6,7 @@ usage: stand_in.py MODEL    as served_model.py, with the name of any model
        stand_in.py --once   as a program that starts, answers and ends
 
 STAND_IN_FAULT=MODEL:KIND makes that model's program refuse to be prepared, answer otherwise than natively
-(`differs`), answer wrongly (`wrong`) or end (`dies`) while it serves.
+(`differs`), answer wrongly (`wrong`) or end (`dies`) while it serves. STAND_IN_NOTES names a file that gets a line for each start.
 """
 import ctypes
 import hashlib
@@ -91,6 +91,9 @@ def busy():
 
 
 def main():
+    if "STAND_IN_NOTES" in os.environ:
+        with open(os.environ["STAND_IN_NOTES"], "a", encoding="utf-8") as file:
+            file.write(" ".join(sys.argv[1:]) + "\n")
     if len(sys.argv) == 1:
         answering.answer_lines(busy())
     elif sys.argv[1] == "--once":
