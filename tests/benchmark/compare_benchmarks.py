@@ -56,6 +56,7 @@ TARGETS = [
     Target("^post_launch_12_parameters$", "ours", at_most=100),
     Target("^query/", "ours", at_most=10),
     Target("^launch_and_synchronise$", "ratio", at_most=1.1),
+    Target("^launches_per_second/threads:1$", "ratio", at_least=0.9),
     Target("^copy/.*pageable", "ratio", at_least=1),
     Target("^copy/.*pinned", "ratio", at_least=0.98),
     Target("^allocate/(in_a_loop|keeping_8)/\\w+$", "ratio", at_most=1),
