@@ -8,7 +8,9 @@ namespace paella::scheduler_daemon {
 namespace {
 
 constexpr double kFull = 0.999;  // of an engine; sums of shares are not exact
-constexpr double kFillsAlone = 0.9;  // what fills so much leaves others no room
+// What fills so much, and for so long, is in the way of others.
+constexpr double kFillsAlone = 0.9;
+constexpr std::uint64_t kLongInTheWayNs = 20'000;
 // As many commands side by side as the GPU has hardware queues fill it, however small they are.
 constexpr double kSmallestShare = 1.0 / 32;
 constexpr std::uint64_t kShortestNs = 1'000;
@@ -201,7 +203,7 @@ void CommandFeed::CountOut(Client& client, const CommandInfo& info, std::uint64_
     resting_.push_back(static_cast<ClientId>(&client - clients_.data()));
   }
   --jobs_[info.job].outstanding;
-  if (--tenants_[info.tenant].outstanding == 0) tenants_[info.tenant].done_ns = now_ns;
+  --tenants_[info.tenant].outstanding;
 }
 
 void CommandFeed::Withdraw(ClientId id, std::uint32_t number, std::uint64_t now_ns) {
@@ -231,7 +233,8 @@ std::optional<CommandFeed::Choice> CommandFeed::Pick(std::uint64_t now_ns) {
 bool CommandFeed::MayGo(ReadyId command, std::uint64_t now_ns) {
   if (!is_shared()) return true;
   if (!host_.picked_overdue() && IsHeld(command, now_ns)) return false;
-  // Copies are bounded by their streams alone: one that had to wait here would keep kernels waiting that have room.
+  // Copies are bounded by their streams alone: one that had to wait here would keep kernels waiting that have room, as a
+  // held command does.
   if (entries_[command].work.engine != Engine::kCompute && !limits_.one_at_a_time) return true;
   Ahead ahead = AheadOf(command, now_ns);
   if (HasRoom(ahead)) return true;
@@ -266,6 +269,15 @@ bool CommandFeed::HasRoom(const Ahead& ahead) const {
   return ahead.filled < kFull || ahead.to_run_ns <= static_cast<double>(limits_.total_ahead_ns);
 }
 
+// It takes far too long, and perhaps for ever.
+bool CommandFeed::HasFirstFailedToEnd(const Stream& stream, std::uint64_t now_ns) const {
+  const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
+  const std::uint64_t predicted_ns = std::min(host_.Command(stream.first).predicted_ns, limits_.longest_patience_ns);
+  const std::uint64_t patience_ns =
+      std::min(limits_.overdue_factor * predicted_ns, limits_.longest_patience_ns) + limits_.patience_ns;
+  return now_ns - began_ns > patience_ns;
+}
+
 // The first commands of streams that take far too long: what waits behind them waits for nobody knows what.
 bool CommandFeed::ForgetOverdue(std::uint64_t now_ns) {
   if (now_ns - last_overdue_look_ns_ < kBetweenLooksNs) return false;
@@ -273,12 +285,7 @@ bool CommandFeed::ForgetOverdue(std::uint64_t now_ns) {
   bool any = false;
   for (const auto& [client, number] : busy_) {
     Stream& stream = StreamOf(client, number);
-    if (stream.is_overdue) continue;
-    const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
-    const std::uint64_t predicted_ns = std::min(host_.Command(stream.first).predicted_ns, limits_.longest_patience_ns);
-    const std::uint64_t patience_ns =
-        std::min(limits_.overdue_factor * predicted_ns, limits_.longest_patience_ns) + limits_.patience_ns;
-    if (now_ns - began_ns <= patience_ns) continue;
+    if (stream.is_overdue || !HasFirstFailedToEnd(stream, now_ns)) continue;
     CountBehind(stream, -1);
     stream.is_overdue = any = true;
   }
@@ -305,12 +312,16 @@ std::optional<CommandFeed::Awaited> CommandFeed::AwaitedByBestEffort(std::uint64
   return awaited;
 }
 
+// Not for a job that was cut, of which more comes as another job; and not for ever for a kernel that does not end.
 std::optional<CommandFeed::Awaited> CommandFeed::AwaitedByJob(JobId job, std::uint64_t now_ns) {
   for (const auto& [client, number] : busy_) {
-    const ReadyId first = StreamOf(client, number).first;
-    const CommandInfo& info = host_.Command(first);
-    const bool has_more = host_.Job(info.job).remaining_ns != 0 || entries_[first].work.units > 1;
-    if (info.job != job && has_more && host_.GoesBefore(info.job, job, now_ns)) return Awaited{info.tenant, kNever};
+    const Stream& stream = StreamOf(client, number);
+    const Entry& first = entries_[stream.first];
+    const CommandInfo& info = host_.Command(stream.first);
+    if (info.job == job || jobs_[info.job].is_over || first.work.engine != Engine::kCompute) continue;
+    const bool has_more = host_.Job(info.job).remaining_ns != 0 || first.work.units > 1;
+    if (!has_more || HasFirstFailedToEnd(stream, now_ns)) continue;
+    if (host_.GoesBefore(info.job, job, now_ns)) return Awaited{info.tenant, kNever};
   }
   return std::nullopt;
 }
@@ -324,19 +335,22 @@ bool CommandFeed::CanBeHeld(ReadyId command) const {
   if (host_.policy_goes_by_classes()) {
     return host_.Tenant(host_.Command(command).tenant).tenant_class == TenantClass::kBestEffort;
   }
-  return entries_[command].work.engine == Engine::kCompute && entries_[command].work.share >= kFillsAlone;
+  const Work& work = entries_[command].work;
+  return work.engine == Engine::kCompute && work.share >= kFillsAlone &&
+         host_.Command(command).predicted_ns >= kLongInTheWayNs;
 }
 
 // What would be in the way waits for what comes before it, but not for ever.
 bool CommandFeed::IsHeld(ReadyId command, std::uint64_t now_ns) {
   if (!CanBeHeld(command)) return false;
   const std::optional<Awaited> awaited = AwaitedBy(command, now_ns);
+  auto& held_since_ns = entries_[command].held_since_ns;
   if (!awaited) {
-    held_since_ns_.reset();
+    held_since_ns.reset();
     return false;
   }
-  if (!held_since_ns_) held_since_ns_ = now_ns;
-  const std::uint64_t until_ns = *held_since_ns_ + limits_.longest_hold_ns;
+  if (!held_since_ns) held_since_ns = now_ns;
+  const std::uint64_t until_ns = *held_since_ns + limits_.longest_hold_ns;
   if (now_ns > until_ns) return false;  // one goes, and the next is held anew
   ask_again_ns_ = std::min({ask_again_ns_, until_ns + 1, awaited->until_ns});
   flight_.Held(awaited->tenant, now_ns);
@@ -360,7 +374,6 @@ bool CommandFeed::Dispatched(ClientId id, std::uint32_t number, std::uint64_t no
   const ReadyId command = std::exchange(stream.announced, kNone);
   Entry& entry = entries_[command];
   entry.dispatched_ns = now_ns;
-  if (CanBeHeld(command)) held_since_ns_.reset();
   UseOf(command).Enter();
   if (stream.first == kNone) {
     BecomesFirst(command, now_ns);
@@ -461,6 +474,7 @@ void CommandFeed::CompleteOne(ReadyId command, const Batch& batch, std::uint64_t
   host_.Completed(command, measured_ns, now_ns);
   flight_.Completed(info.job, now_ns);
   CountOut(clients_[entries_[command].client], info, now_ns);
+  if (tenants_[info.tenant].outstanding == 0) tenants_[info.tenant].done_ns = now_ns;
   EndIfDone(info.job, now_ns);
 }
 

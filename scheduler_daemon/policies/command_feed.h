@@ -154,13 +154,14 @@ class CommandFeed {
     Work work{};
     std::size_t band = 0;
     std::uint64_t dispatched_ns = 0;
+    std::optional<std::uint64_t> held_since_ns{};
     std::size_t number = 0;  // in its job, by the order of dispatch
     ReadyId next = kNone;    // in flight in its stream
   };
   struct TenantUse {
     std::uint32_t clients = 0;
     std::uint32_t outstanding = 0;  // commands
-    std::optional<std::uint64_t> done_ns{};  // when there was work of it last
+    std::optional<std::uint64_t> done_ns{};  // when its last command was done
   };
   struct Batch {  // what completed between two sights
     std::uint64_t took_ns = 0;
@@ -202,6 +203,7 @@ class CommandFeed {
   void LeaveBusy(Stream& stream);
   // Counts all that is behind a stream's first command (1), or takes it out (-1).
   void CountBehind(const Stream& stream, double sign);
+  bool HasFirstFailedToEnd(const Stream& stream, std::uint64_t now_ns) const;
   bool ForgetOverdue(std::uint64_t now_ns);
   // What is on a command's engine that it cannot pass.
   struct Ahead {
@@ -236,7 +238,6 @@ class CommandFeed {
   std::vector<TenantUse> tenants_;  // by TenantId
   std::array<EngineBands, kEngines> engines_{};
   Bands bands_{};
-  std::optional<std::uint64_t> held_since_ns_;
   std::size_t connected_tenants_ = 0;
   std::function<void(RecordedJob)> recorder_;
   std::uint64_t ask_again_ns_ = kNever;  // since the round began

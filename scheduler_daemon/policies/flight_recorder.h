@@ -44,7 +44,7 @@ enum class WaitRule : std::uint8_t {
   kPolicy,        // commands of the tenant went instead, since the policy named them
   kStarvation,    // the same, since they had been ready for longer than the policy's bound
   kInFlight,      // enough was on the GPU already, the latest of it the tenant's
-  kHeld,          // InFlightLimits::longest_hold_ns: the other tenant's work comes before it
+  kHeld,          // InFlightLimits::longest_hold_ns: work of the tenant comes before it
   kPolicyWaits,   // the policy named none
   kDispatcher,    // nothing was on the GPU: the executor had not come to it
 };

@@ -84,7 +84,7 @@ struct InFlightWishes {
   std::uint64_t ahead_ns = 0;  // InFlightLimits' stream_ahead_ns and total_ahead_ns
   std::uint64_t slice_ns = 0;
   std::optional<std::uint64_t> hold_ns{};    // InFlightLimits' longest_hold_ns
-  std::optional<std::uint64_t> linger_ns{};
+  std::optional<std::uint64_t> linger_ns{};  // InFlightLimits' linger_ns
 };
 
 struct PolicyOperations {

@@ -363,13 +363,52 @@ TEST_F(ShortestJobs, WhatFillsTheGpuDoesNotBeginBesideAShorterJob) {
 
 TEST_F(ShortestJobs, ButItDoesNotWaitForEver) {
   const auto quick = Client(0), slow = Client(1);
+  TeachJobs(quick, 1, 10 * kMs);
+  TeachJobs(slow, 2, 50 * kMs);
+  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
+  Ready(slow, 2);
+  EXPECT_FALSE(feed_.Pick(now_ns_));
+  EXPECT_EQ(feed_.ask_again_ns(), now_ns_ + 20 * kMs + 1);
+  EXPECT_FALSE(feed_.Pick(now_ns_ + 20 * kMs));
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 21 * kMs));
+}
+
+TEST_F(ShortestJobs, NotEvenWhereOthersFillTheGpuMeanwhile) {
+  const auto quick = Client(0), slow = Client(1), another = Client(2);
+  TeachJobs(quick, 1, 10 * kMs);
+  TeachJobs(slow, 2, 50 * kMs);
+  TeachJobs(another, 3, 50 * kUs);
+  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
+  Ready(slow, 2);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(feed_.Pick(now_ns_)) << i;
+    Ready(another, 3);
+    const auto choice = feed_.Pick(now_ns_);
+    ASSERT_TRUE(choice);
+    ASSERT_EQ(choice->client, another);
+    feed_.Dispatched(another, 0, now_ns_);
+    feed_.Completed(another, 0, posted_[another], now_ns_ += kMs);
+  }
+  EXPECT_TRUE(feed_.Pick(now_ns_ + kMs));
+}
+
+TEST_F(ShortestJobs, NobodyWaitsForAKernelThatDoesNotEnd) {
+  const auto quick = Client(0), slow = Client(1);
   TeachJobs(quick, 1, 10 * kUs);
   TeachJobs(slow, 2, 500 * kUs);
   EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
   Ready(slow, 2);
-  EXPECT_FALSE(feed_.Pick(now_ns_ + 20 * kMs));
-  EXPECT_EQ(feed_.ask_again_ns(), now_ns_ + 20 * kMs + 20 * kMs + 1);
-  EXPECT_TRUE(feed_.Pick(now_ns_ + 41 * kMs));
+  EXPECT_FALSE(feed_.Pick(now_ns_ + kMs));
+  EXPECT_TRUE(feed_.Pick(now_ns_ + 3 * kMs));
+}
+
+TEST_F(ShortestJobs, WhatIsShortIsNotHeld) {
+  const auto quick = Client(0), slow = Client(1);
+  TeachJobs(quick, 1, 10 * kUs);
+  TeachJobs(slow, 2, 15 * kUs);
+  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
+  Ready(slow, 2);
+  EXPECT_TRUE(feed_.Pick(now_ns_));
 }
 
 TEST_F(ShortestJobs, WhatLeavesRoomRunsBesideTheShorterJob) {

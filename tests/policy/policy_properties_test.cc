@@ -62,11 +62,13 @@ SimulationSettings OneInFlight() {
   return {.limits = {.stream_ahead_ns = 0, .one_at_a_time = true}};
 }
 
-// None that leaves the GPU idle on purpose: priority would, for what comes after latency work.
+// None that leaves the GPU without any work on purpose: priority would, for what comes after latency work. And none that has limits of
+// its own.
 std::unique_ptr<PolicyOperations> AnyPolicy() {
   const auto index = Between<std::size_t>(0, PolicyCatalogue().size() - 1);
   const std::string_view name = PolicyCatalogue()[index].name;
-  const std::vector<std::string> settings(name == "priority" ? 1 : 0, "linger_us=0");
+  std::vector<std::string> settings;
+  if (name == "priority") settings = {"linger_us=0", "ahead_us=0", "slice_us=0"};
   std::string error;
   return MakePolicyOperations(name, settings, error);
 }
