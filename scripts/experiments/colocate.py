@@ -22,7 +22,8 @@ import tempfile
 import time
 
 from arrangements import ALONE, arranged
-from experiment import Experiment, Points, add_arguments, at_least, check, draw_trade_off, show, take_rounds
+from experiment import (Experiment, Points, add_arguments, at_least, check, draw_trade_off, ratio_text, show,
+                        take_rounds)
 
 from report import expect
 
@@ -127,8 +128,8 @@ def table(points):
         least = at_least(given_up)
         p99_ratio, left = (points.ratio(key, ALONE, arrangement=name) for key in ("p99_ms", "neighbour_per_s"))
         lines.append(f"| {name} | {len(points.of(arrangement=name))} | {least}{p50:.3f} | {least}{p99:.3f} | "
-                     f"{least}{p99_ratio:.2f} | {given_up:.0f} | {requests:.0f} | {neighbour:.0f} | "
-                     f"{left:.3f} |")
+                     f"{least}{ratio_text(p99_ratio)} | {given_up:.0f} | {requests:.0f} | {neighbour:.0f} | "
+                     f"{ratio_text(left, 3)} |")
     return lines
 
 

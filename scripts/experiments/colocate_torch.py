@@ -23,7 +23,8 @@ import tempfile
 
 import serving
 from arrangements import ALONE, arranged
-from experiment import Experiment, Points, add_arguments, at_least, check, draw_trade_off, show, take_rounds
+from experiment import (Experiment, Points, add_arguments, at_least, check, draw_trade_off, ratio_text, show,
+                        take_rounds)
 
 from report import expect
 
@@ -113,12 +114,12 @@ def what_is_left(points, name):
 
 
 def part_of_what_is_left(points, name):
-    """The neighbour's rate as a part of that, by the R and S of the same round; the median."""
+    """The neighbour's rate as a part of that, by the R and S of the same round; the median, None without any."""
     parts = [point["neighbour_per_s"] / (alone["neighbour_per_s"] * (1 - served * alone["gpu_ms"] / 1e3))
              for point in points.of(arrangement=name)
              for served in [0 if name == ALONE else point["done_per_s"]]
              for alone in points.of(arrangement=ALONE, round=point["round"])]
-    return statistics.median(parts)
+    return statistics.median(parts) if parts else None
 
 
 def table(points):
@@ -134,9 +135,9 @@ def table(points):
         sign = at_least(unserved)
         p99_ratio = points.ratio("p99_ms", ALONE, arrangement=name)
         lines.append(f"| {name} | {len(points.of(arrangement=name))} | {sign}{p50:.3f} | "
-                     f"{sign}{p99:.3f} | {sign}{p99_ratio:.2f} | {unserved:.0f} | {done:.0f} | "
+                     f"{sign}{p99:.3f} | {sign}{ratio_text(p99_ratio)} | {unserved:.0f} | {done:.0f} | "
                      f"{neighbour:.1f} | {what_is_left(points, name):.1f} | "
-                     f"{part_of_what_is_left(points, name):.3f} |")
+                     f"{ratio_text(part_of_what_is_left(points, name), 3)} |")
     return lines
 
 
@@ -147,10 +148,11 @@ def draw(points, pyplot):
 def main() -> int:
     options = parse_arguments()
     points = Points(options, "colocate_torch.py",
-                    {key: getattr(options, key) for key in ("model", "rate", "seconds", "grace_s", "seed")})
+                    {key: getattr(options, key)
+                     for key in ("model", "rate", "seconds", "grace_s", "seed", "together")})
     with tempfile.TemporaryDirectory(prefix="colocate-") as folder:
         failures = take_rounds(options, [ALONE, *options.arrangements],
-                               Pair(options, points, folder))
+                               Pair(options, points, folder), options.together)
     if not points.has(arrangement=ALONE):
         return 1
     show(options, table(points), lambda pyplot: draw(points, pyplot))

@@ -38,9 +38,6 @@ def add_arguments(parser, arrangements=(*NATIVE, *POLICIES), rounds=5, seconds=5
     parser.add_argument("--rounds", type=positive(int), default=rounds, help="(default: %(default)s)")
     parser.add_argument("--seconds", type=positive(float), default=seconds,
                         help="of requests for each point (default: %(default)s)")
-    parser.add_argument("--together", action="store_true",
-                        help="start each arrangement once and keep it, idle while others have their turn: more "
-                             "rounds for the time")
     parser.add_argument("--limit-s", type=float, default=float("inf"),
                         help="begin with no further arrangement after so long (default: no limit)")
     parser.add_argument("--json", metavar="FILE", help="file for every point; continued if it exists")
@@ -146,26 +143,26 @@ class Experiment:
         raise NotImplementedError
 
 
-class Places:
-    """What is started: for one turn, or with --together from an arrangement's first turn until all is over."""
+class PlacesTogether:
+    """Each arrangement's programs from its first turn until all is over, or until they fail: then they end at once,
+    and are not started again."""
 
     def __init__(self, experiment, kept):
-        self._experiment, self._kept, self._started, self._failed = experiment, kept, {}, set()
+        self._experiment, self._kept, self._places, self._failed = experiment, kept, {}, set()
 
     @contextlib.contextmanager
-    def place(self, name):
-        if self._kept is None:
-            with self._experiment.started(name) as place:
-                yield place
-            return
+    def started(self, name):
         if name in self._failed:
             raise CheckFailed("its programs failed before")
         try:
-            if name not in self._started:
-                self._started[name] = self._kept.enter_context(self._experiment.started(name))
-            yield self._started[name]
+            if name not in self._places:
+                own = self._kept.enter_context(contextlib.ExitStack())
+                self._places[name] = (own, own.enter_context(self._experiment.started(name)))
+            yield self._places[name][1]
         except BaseException:
             self._failed.add(name)
+            if name in self._places:
+                self._places[name][0].__exit__(*sys.exc_info())
             raise
 
 
@@ -176,25 +173,30 @@ def turns(names, rounds):
         yield from ((name, number) for name in names[first:] + names[:first])
 
 
-def take_rounds(options, names, experiment):
+def take_rounds(options, names, experiment, together=False):
     """Measures what is not measured yet. Returns how many turns could not be; the others go on."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends what was started
     end = time.monotonic() + options.limit_s
     failures = 0
     with contextlib.ExitStack() as kept:
-        places = Places(experiment, kept if options.together else None)
+        places = PlacesTogether(experiment, kept) if together else experiment
         for name, number in turns(names, options.rounds):
             if experiment.has(name, number):
                 continue
             try:
                 if time.monotonic() > end:
                     raise CheckFailed("not measured: --limit-s is over")
-                with places.place(name) as place:
+                with places.started(name) as place:
                     experiment.measure(place, name, number)
             except (CheckFailed, subprocess.SubprocessError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 failures += 1
     return failures
+
+
+def ratio_text(ratio, digits=2):
+    """Of Points.ratio()."""
+    return "-" if ratio is None else f"{ratio:.{digits}f}"
 
 
 def at_least(given_up):

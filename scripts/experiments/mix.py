@@ -20,7 +20,8 @@ import tempfile
 
 import serving
 from arrangements import ALONE, MPS, POLICIES, TIME_SLICED, arranged
-from experiment import Experiment, Points, add_arguments, at_least, check, positive, show, take_rounds
+from experiment import (Experiment, Points, add_arguments, at_least, check, positive, ratio_text, show,
+                        take_rounds)
 
 # As in the paper's artifact, for its figure 11.
 SHARES = {"mobilenet_v2": 0.257, "densenet121": 0.0706, "googlenet": 0.0546, "inception_v3": 0.0138,
@@ -121,10 +122,6 @@ def ratio_of_highest(ours, theirs):
     return "-" if sign is None else f"{sign}{ours[0] / theirs[0]:.2f}"
 
 
-def _ratio(value):
-    return "-" if value is None else f"{value:.2f}"
-
-
 def table(points, rates):
     alone = points.reference["gpu_ms"]
     mean = sum(share * alone[model] for model, share in SHARES.items()) / sum(SHARES.values())
@@ -144,7 +141,7 @@ def _row(points, name, rate):
     done, mean, p50, p99 = (points.median(figure, arrangement=name, rate=rate) for figure in FIGURES)
     unserved = points.median("unserved", arrangement=name, rate=rate)
     sign = at_least(unserved)
-    ratios = " | ".join(_ratio(points.ratio(figure, MPS, arrangement=name, rate=rate)) for figure in FIGURES[1:])
+    ratios = " | ".join(ratio_text(points.ratio(figure, MPS, arrangement=name, rate=rate)) for figure in FIGURES[1:])
     return (f"| {name} | {rate:g} | {len(points.of(arrangement=name, rate=rate))} | {done:.0f} | "
             f"{sign}{mean:.2f} | {sign}{p50:.2f} | {sign}{p99:.2f} | {unserved:.0f} | {ratios} |")
 
@@ -175,10 +172,10 @@ def draw(points, rates, pyplot):
 def main() -> int:
     options = parse_arguments()
     settings = {"shares": SHARES, "sigma": SIGMA, "seconds": options.seconds,
-                "grace_s": options.grace_s, "seed": options.seed}
+                "grace_s": options.grace_s, "seed": options.seed, "together": options.together}
     points = Points(options, "mix.py", settings)
     with tempfile.TemporaryDirectory(prefix="mix-") as folder:
-        failures = take_rounds(options, options.arrangements, Mix(options, points, folder))
+        failures = take_rounds(options, options.arrangements, Mix(options, points, folder), options.together)
     if not points.arrangements():
         return 1
     show(options, table(points, options.rates),

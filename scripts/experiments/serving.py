@@ -27,6 +27,9 @@ def add_arguments(parser):
     parser.add_argument("--grace-s", type=positive(float), default=3,
                         help="after the last arrival, for requests that wait; those that have not begun "
                              "then are given up (default: %(default)s)")
+    parser.add_argument("--together", action="store_true",
+                        help="start each arrangement once and keep it, idle while others have their turn: more "
+                             "rounds for the time")
     parser.add_argument("--seed", type=int, default=1, help="of arrivals (default: %(default)s)")
     parser.add_argument("--server", default=SERVED_MODEL, metavar="FILE",
                         help="the Python program that serves a model (default: served_model.py)")

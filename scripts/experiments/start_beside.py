@@ -153,9 +153,9 @@ def draw(points, pyplot):
 def main() -> int:
     options = parse_arguments()
     points = Points(options, "start_beside.py", {
-        key: getattr(options, key) for key in ("model", "rate", "starting", "seconds", "grace_s", "seed")})
+        key: getattr(options, key) for key in ("model", "rate", "starting", "seconds", "grace_s", "seed", "together")})
     with tempfile.TemporaryDirectory(prefix="start-") as folder:
-        failures = take_rounds(options, options.arrangements, Beside(options, points, folder))
+        failures = take_rounds(options, options.arrangements, Beside(options, points, folder), options.together)
     if not points.arrangements():
         return 1
     show(options, table(points), lambda pyplot: draw(points, pyplot))

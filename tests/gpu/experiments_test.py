@@ -120,6 +120,13 @@ class FromPoints(unittest.TestCase):
         self.assertEqual(points.ratio("p99_ms", "alone", arrangement="fifo"), 3)
         self.assertIsNone(points.ratio("p99_ms", "mps", arrangement="fifo"))
 
+    def test_without_a_round_in_common_there_is_no_ratio(self):
+        points = no_points()
+        figures = {"p50_ms": 1, "p99_ms": 1, "unserved": 0, "done_per_s": 1, "neighbour_per_s": 1, "gpu_ms": 1}
+        points.add(figures, arrangement="alone", round=0)
+        points.add(figures, arrangement="fifo", round=1)
+        self.assertIn("| fifo | 1 | 1.000 | 1.000 | - |", colocate_torch.table(points)[-1])
+
     def test_plots_show_each_arrangement(self):
         points = no_points()
         for name in ("alone", "fifo"):
@@ -295,6 +302,12 @@ class Natively(Scripts):
         self.assertEqual(run.returncode, 1)
         self.assertEqual(run.stderr.count("ValueError: it cannot"), 1)
         self.assertIn("alone: its programs failed before", run.stderr)
+
+    def test_what_fails_together_ends_and_others_go_on(self):
+        run = self.mix("--arrangements", "time-sliced", "--together", "--rounds", "2", STAND_IN_FAULT="resnet34:dies")
+        self.assertEqual(run.returncode, 1)
+        self.assertRegex(run.stderr, "no answer to 'serve(.|\n)*exit status 3")
+        self.assertIn("time-sliced: its programs failed before", run.stderr)
 
     def test_a_pair_without_native_answers_is_not_measured(self):
         run = self.pair(*self.NATIVE, STAND_IN_FAULT="resnet50:refuses")
