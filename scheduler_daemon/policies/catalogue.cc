@@ -24,6 +24,8 @@ constexpr SettingDescription StarvationMs(double initial) {
 constexpr SettingDescription kDebtKeptMs{"debt_kept_ms", 1'000, 0, kHourMs,
                                          "for how long a tenant without work keeps its debt"};
 
+constexpr SettingDescription kHoldMs{"hold_ms", 20, 0, kHourMs, "what fills the GPU waits so long for a job before it"};
+
 // Of all policies.
 constexpr SettingDescription kAheadUs{"ahead_us", 0, 0, 1e6, "work in flight while another tenant is connected; 0: 100"};
 constexpr SettingDescription kSliceUs{"slice_us", 0, 0, 1e9, "how long slices of graphs are at most; 0: 100"};
@@ -32,14 +34,13 @@ constexpr SettingDescription kSliceUs{"slice_us", 0, 0, 1e9, "how long slices of
 // one, and the order would become that of arrival.
 constexpr std::array kFair{StarvationMs(1'000), kAheadUs, kSliceUs};
 constexpr std::array kBounded{StarvationMs(100), kAheadUs, kSliceUs};
-constexpr SettingDescription kHoldMs{"hold_ms", 20, 0, kHourMs, "what fills the GPU waits so long for a job before it"};
 constexpr std::array kSrpt{StarvationMs(0), kAheadUs, kSliceUs, kHoldMs};
 constexpr std::array kEdf{StarvationMs(100), kAheadUs, kSliceUs, kHoldMs};
 // In favour of the urgent: others' work in flight is what they wait for.
 constexpr std::array kPriority{StarvationMs(0),
-                               SettingDescription{"ahead_us", 40, 0, 1e6, kAheadUs.meaning},
-                               SettingDescription{"slice_us", 40, 0, 1e9, kSliceUs.meaning},
-                               SettingDescription{"hold_ms", 20, 0, kHourMs, "best-effort work waits so long for latency work"},
+                               SettingDescription{kAheadUs.key, 40, 0, 1e6, kAheadUs.meaning},
+                               SettingDescription{kSliceUs.key, 40, 0, 1e9, kSliceUs.meaning},
+                               SettingDescription{kHoldMs.key, 20, 0, kHourMs, "best-effort work waits so long for latency work"},
                                SettingDescription{"linger_us", 100, 0, 1e6, "and so long after it, for more of it"}};
 constexpr std::array kWfq{StarvationMs(1'000), kAheadUs, kSliceUs, kDebtKeptMs};
 constexpr std::array kPaella{

@@ -108,8 +108,7 @@ bool CommandFeed::WantsHead(ClientId id, std::uint32_t number, std::uint64_t now
   const Stream& stream = streams[number];
   if (stream.announced != kNone) return false;
   if (!is_shared() || stream.first == kNone) return true;
-  const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
-  const std::uint64_t ran_ns = std::min(now_ns - began_ns, host_.Command(stream.first).predicted_ns);
+  const std::uint64_t ran_ns = std::min(now_ns - BeganNs(stream), host_.Command(stream.first).predicted_ns);
   const std::uint64_t to_run_ns = stream.ahead_ns - ran_ns;
   if (to_run_ns <= limits_.stream_ahead_ns) return true;
   if (ran_ns < host_.Command(stream.first).predicted_ns) {
@@ -202,8 +201,8 @@ void CommandFeed::CountOut(Client& client, const CommandInfo& info, std::uint64_
   if (--client.outstanding == 0 && !std::exchange(client.is_resting, true)) {
     resting_.push_back(static_cast<ClientId>(&client - clients_.data()));
   }
-  --jobs_[info.job].outstanding;
   --tenants_[info.tenant].outstanding;
+  --jobs_[info.job].outstanding;
 }
 
 void CommandFeed::Withdraw(ClientId id, std::uint32_t number, std::uint64_t now_ns) {
@@ -271,11 +270,10 @@ bool CommandFeed::HasRoom(const Ahead& ahead) const {
 
 // It takes far too long, and perhaps for ever.
 bool CommandFeed::HasFirstFailedToEnd(const Stream& stream, std::uint64_t now_ns) const {
-  const std::uint64_t began_ns = std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
   const std::uint64_t predicted_ns = std::min(host_.Command(stream.first).predicted_ns, limits_.longest_patience_ns);
   const std::uint64_t patience_ns =
       std::min(limits_.overdue_factor * predicted_ns, limits_.longest_patience_ns) + limits_.patience_ns;
-  return now_ns - began_ns > patience_ns;
+  return now_ns - BeganNs(stream) > patience_ns;
 }
 
 // The first commands of streams that take far too long: what waits behind them waits for nobody knows what.
@@ -303,10 +301,9 @@ std::optional<CommandFeed::Awaited> CommandFeed::AwaitedByBestEffort(std::uint64
   for (TenantId tenant = 0; tenant < tenants_.size(); ++tenant) {
     const TenantUse& use = tenants_[tenant];
     if (host_.Tenant(tenant).tenant_class != TenantClass::kLatency) continue;
-    const std::uint64_t lingers_until_ns = use.done_ns.value_or(0) + limits_.linger_ns;
-    const bool lingers = use.done_ns && use.clients != 0 && now_ns < lingers_until_ns;
-    if (use.outstanding == 0 && !lingers) continue;
+    const std::uint64_t lingers_until_ns = use.done_ns ? *use.done_ns + limits_.linger_ns : 0;
     const std::uint64_t until_ns = use.outstanding != 0 ? kNever : lingers_until_ns;
+    if (until_ns <= now_ns) continue;
     if (!awaited || until_ns > awaited->until_ns) awaited = {tenant, until_ns};
   }
   return awaited;
@@ -407,10 +404,9 @@ bool CommandFeed::Dispatched(ClientId id, std::uint32_t number, std::uint64_t no
 
 CommandFeed::Batch CommandFeed::Sight(const Stream& stream, std::uint64_t sequence, std::uint64_t now_ns) const {
   Batch batch;
-  // A command behind another begins when that one ends; the first of a stream that was idle has a way to go.
-  const std::uint64_t dispatched_ns = entries_[stream.first].dispatched_ns;
-  const bool was_idle = dispatched_ns >= stream.last_sight_ns;
-  batch.took_ns = now_ns - std::max(dispatched_ns, stream.last_sight_ns);
+  // The first command of a stream that was idle has a way to go.
+  const bool was_idle = entries_[stream.first].dispatched_ns >= stream.last_sight_ns;
+  batch.took_ns = now_ns - BeganNs(stream);
   if (was_idle) batch.took_ns -= std::min(batch.took_ns, settings_.sight_latency_ns);
   for (ReadyId command = stream.first; command != kNone && entries_[command].sequence <= sequence;
        command = entries_[command].next) {

@@ -203,6 +203,10 @@ class CommandFeed {
   void LeaveBusy(Stream& stream);
   // Counts all that is behind a stream's first command (1), or takes it out (-1).
   void CountBehind(const Stream& stream, double sign);
+  // When the stream's first command did: one behind another begins when that one ends.
+  std::uint64_t BeganNs(const Stream& stream) const {
+    return std::max(entries_[stream.first].dispatched_ns, stream.last_sight_ns);
+  }
   bool HasFirstFailedToEnd(const Stream& stream, std::uint64_t now_ns) const;
   bool ForgetOverdue(std::uint64_t now_ns);
   // What is on a command's engine that it cannot pass.

@@ -30,8 +30,7 @@ struct InFlightLimits {
   // For how long a command counts at most while it runs, whatever is predicted.
   std::uint64_t longest_count_ns = 20'000'000;
   // How long work is held at most for another's: best-effort work while latency work is there, under a policy that goes
-  // by classes; and what fills the GPU while a job that goes before it has something in flight and
-  // more to come.
+  // by classes; and what fills the GPU while a job that goes before it has something in flight and more to come.
   std::uint64_t longest_hold_ns = 20'000'000;
   // Best-effort work is held for so long after latency work, too: who is served without a pause comes back in a moment.
   std::uint64_t linger_ns = 0;

@@ -44,7 +44,8 @@ void AddOptions(CLI::App& app, Options& options) {
       ->check(CLI::Range(0.001, 100.0));
   app.add_option("--seconds", options.seconds, "Virtual time in which jobs arrive")->check(CLI::Range(0.001, 3'600.0));
   app.add_option("--seed", options.synthetic.seed);
-  app.add_option("--stream-ahead-us", options.stream_ahead_us, "Predicted work in flight of one stream, unless the policy has ahead_us")
+  app.add_option("--stream-ahead-us", options.stream_ahead_us,
+                 "Predicted work in flight of one stream, unless the policy has ahead_us")
       ->check(CLI::Range(0.0, 1e6));
   app.add_option("--total-ahead-us", options.total_ahead_us, "The same of all")->check(CLI::Range(0.0, 1e6));
   app.add_flag("--one-at-a-time", options.simulation.limits.one_at_a_time, "One command in flight");

@@ -12,7 +12,6 @@ a run with the same --json goes on where the last one stopped. Exit status: 0, o
 arrangement could not be measured or what is there of --json is of other settings.
 """
 import argparse
-import contextlib
 import json
 import shlex
 import signal
@@ -47,11 +46,6 @@ def parse_arguments() -> argparse.Namespace:
 
 
 class Bench(Experiment):
-    def __init__(self, options, points, folder):
-        self._options = options
-        self._points = points
-        self._folder = folder
-
     def _busy(self, place, what, seconds):
         """The program's command line; what its kernels do is measured once for all points, on an idle
         GPU."""
@@ -66,13 +60,8 @@ class Bench(Experiment):
             words[at:at + 2] = ["--iterations", str(self._points.reference[what])]
         return [place.program("busy"), *words, "--seconds", str(seconds), "--json", "-"]
 
-    def has(self, name, number):
-        return self._points.has(arrangement=name, round=number)
-
-    @contextlib.contextmanager
     def started(self, name):
-        with arranged(name, self._options, self._folder) as arrangement:
-            yield arrangement
+        return arranged(name, self._options, self._folder)  # the programs themselves are started for each point
 
     def measure(self, place, name, number):
         point = self._alone(place.place) if name == ALONE else self._beside(place)

@@ -47,12 +47,6 @@ def parse_arguments() -> argparse.Namespace:
 
 
 class Pair(Experiment):
-    def __init__(self, options, points, folder):
-        self._options, self._points, self._folder = options, points, folder
-
-    def has(self, name, number):
-        return self._points.has(arrangement=name, round=number)
-
     @contextlib.contextmanager
     def started(self, name):
         expect(name == ALONE or self._points.reference, "there are no native answers to compare with")
@@ -106,18 +100,22 @@ class Pair(Experiment):
         return answer["done"] / self._options.seconds
 
 
+def left_of(rate, gpu_ms, served_per_s):
+    """R * (1 - lambda * S)."""
+    return rate * (1 - served_per_s * gpu_ms / 1e3)
+
+
 def what_is_left(points, name):
-    """R * (1 - lambda * S); for the neighbour alone, R."""
+    """That, of medians; for the neighbour alone, R."""
     rate, gpu_ms = (points.median(key, arrangement=ALONE) for key in ("neighbour_per_s", "gpu_ms"))
-    served = 0 if name == ALONE else points.median("done_per_s", arrangement=name)
-    return rate * (1 - served * gpu_ms / 1e3)
+    return left_of(rate, gpu_ms, 0 if name == ALONE else points.median("done_per_s", arrangement=name))
 
 
 def part_of_what_is_left(points, name):
     """The neighbour's rate as a part of that, by the R and S of the same round; the median, None without any."""
-    parts = [point["neighbour_per_s"] / (alone["neighbour_per_s"] * (1 - served * alone["gpu_ms"] / 1e3))
+    parts = [point["neighbour_per_s"] / left_of(alone["neighbour_per_s"], alone["gpu_ms"],
+                                                0 if name == ALONE else point["done_per_s"])
              for point in points.of(arrangement=name)
-             for served in [0 if name == ALONE else point["done_per_s"]]
              for alone in points.of(arrangement=ALONE, round=point["round"])]
     return statistics.median(parts) if parts else None
 

@@ -129,13 +129,15 @@ class Points:
 class Experiment:
     """What take_rounds() asks for."""
 
+    def __init__(self, options, points, folder):
+        self._options, self._points, self._folder = options, points, folder
+
     def has(self, name, number):
         """Whether all of this arrangement's round is measured."""
-        raise NotImplementedError
+        return self._points.has(arrangement=name, round=number)
 
-    @contextlib.contextmanager
     def started(self, name):
-        """The arrangement's programs, started and ready."""
+        """A context: the arrangement's programs, started and ready."""
         raise NotImplementedError
 
     def measure(self, place, name, number):

@@ -47,9 +47,6 @@ def parse_arguments() -> argparse.Namespace:
 
 
 class Mix(Experiment):
-    def __init__(self, options, points, folder):
-        self._options, self._points, self._folder = options, points, folder
-
     def _missing(self, name, number):
         return [rate for rate in self._options.rates
                 if not self._points.has(arrangement=name, round=number, rate=rate)]

@@ -65,12 +65,6 @@ class Starter:
 
 
 class Beside(Experiment):
-    def __init__(self, options, points, folder):
-        self._options, self._points, self._folder = options, points, folder
-
-    def has(self, name, number):
-        return self._points.has(arrangement=name, round=number)
-
     @contextlib.contextmanager
     def started(self, name):
         if not self._points.reference:

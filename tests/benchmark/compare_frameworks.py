@@ -25,7 +25,7 @@ sys.path[0:1] = [os.path.join(HERE, "frameworks"), GPU_CHECK]
 from asked import Worker, seconds_to_first_result  # noqa: E402
 from machine import command_line, describe_machine, gpu_memory_used_mib  # noqa: E402
 from place import Place  # noqa: E402
-from ratios import Row, table  # noqa: E402
+from ratios import Row, document, table  # noqa: E402
 from report import CheckFailed  # noqa: E402
 
 # module: rows of (workload, what it is, most that the ratio may be)
@@ -94,9 +94,7 @@ class Figures:
                            "rows": [row.summary() for row in self.rows]}, file, indent=1)
 
     def markdown(self) -> str:
-        machine = ", ".join(f"{key} {value}" for key, value in self._machine.items())
-        return "\n".join([machine, "", "    " + self._command, "",
-                          *table([row.summary() for row in self.rows]), ""])
+        return document(self._machine, self._command, [row.summary() for row in self.rows])
 
 
 class Measurement:

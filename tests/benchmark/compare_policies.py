@@ -23,7 +23,7 @@ sys.path[0:1] = [os.path.join(HERE, "frameworks"), GPU_CHECK]
 from asked import Worker  # noqa: E402
 from machine import command_line, describe_machine  # noqa: E402
 from place import Place  # noqa: E402
-from ratios import Row, table  # noqa: E402
+from ratios import Row, document, table  # noqa: E402
 from report import CheckFailed  # noqa: E402
 
 BASE = "fifo"
@@ -100,10 +100,7 @@ def measure(options: argparse.Namespace) -> list[dict]:
 def show(options: argparse.Namespace, summaries: list[dict]) -> None:
     machine = describe_machine(None)
     command = command_line("tests/benchmark/compare_policies.py", sys.argv[1:], WHERE_RESULTS_GO)
-    lines = table(summaries)
-    lines[0] = lines[0].replace("native | Paella", f"{BASE} | the policy")
-    described = ", ".join(f"{key} {value}" for key, value in machine.items())
-    text = "\n".join([described, "", "    " + command, "", *lines, ""])
+    text = document(machine, command, summaries, f"{BASE} | the policy")
     print("\n" + text)
     if options.table:
         with open(options.table, "w", encoding="utf-8") as file:

@@ -341,6 +341,11 @@ class ShortestJobs : public CommandFeedTest {
  protected:
   ShortestJobs() : CommandFeedTest("srpt") {}
 
+  // A client whose jobs take twice `quick_ns`, and one whose take twice `slow_ns`.
+  void TeachBoth(std::uint64_t quick_ns = 10 * kUs, std::uint64_t slow_ns = 500 * kUs) {
+    TeachJobs(quick_, 1, quick_ns);
+    TeachJobs(slow_, 2, slow_ns);
+  }
   // Jobs of two commands, so that the feed knows which one is short.
   void TeachJobs(CommandFeed::ClientId client, std::uint64_t shape, std::uint64_t duration_ns) {
     for (std::uint32_t job = 1; job <= 8; ++job) {
@@ -348,25 +353,23 @@ class ShortestJobs : public CommandFeedTest {
       feed_.AtRest(client, job);
     }
   }
+
+  const CommandFeed::ClientId quick_ = Client(0), slow_ = Client(1);
 };
 
 TEST_F(ShortestJobs, WhatFillsTheGpuDoesNotBeginBesideAShorterJob) {
-  const auto quick = Client(0), slow = Client(1);
-  TeachJobs(quick, 1, 10 * kUs);
-  TeachJobs(slow, 2, 500 * kUs);
-  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
-  Ready(slow, 2);
+  TeachBoth();
+  EXPECT_EQ(Fill(quick_, 1, 0.1, 1), 1);
+  Ready(slow_, 2);
   EXPECT_FALSE(feed_.Pick(now_ns_)) << "its blocks would be in the way of what comes next of the short job";
-  feed_.Completed(quick, 0, posted_[quick], now_ns_ += 10 * kUs);
+  feed_.Completed(quick_, 0, posted_[quick_], now_ns_ += 10 * kUs);
   EXPECT_TRUE(feed_.Pick(now_ns_));
 }
 
 TEST_F(ShortestJobs, ButItDoesNotWaitForEver) {
-  const auto quick = Client(0), slow = Client(1);
-  TeachJobs(quick, 1, 10 * kMs);
-  TeachJobs(slow, 2, 50 * kMs);
-  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
-  Ready(slow, 2);
+  TeachBoth(10 * kMs, 50 * kMs);
+  EXPECT_EQ(Fill(quick_, 1, 0.1, 1), 1);
+  Ready(slow_, 2);
   EXPECT_FALSE(feed_.Pick(now_ns_));
   EXPECT_EQ(feed_.ask_again_ns(), now_ns_ + 20 * kMs + 1);
   EXPECT_FALSE(feed_.Pick(now_ns_ + 20 * kMs));
@@ -374,12 +377,11 @@ TEST_F(ShortestJobs, ButItDoesNotWaitForEver) {
 }
 
 TEST_F(ShortestJobs, NotEvenWhereOthersFillTheGpuMeanwhile) {
-  const auto quick = Client(0), slow = Client(1), another = Client(2);
-  TeachJobs(quick, 1, 10 * kMs);
-  TeachJobs(slow, 2, 50 * kMs);
+  const auto another = Client(2);
+  TeachBoth(10 * kMs, 50 * kMs);
   TeachJobs(another, 3, 50 * kUs);
-  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
-  Ready(slow, 2);
+  EXPECT_EQ(Fill(quick_, 1, 0.1, 1), 1);
+  Ready(slow_, 2);
   for (int i = 0; i < 20; ++i) {
     EXPECT_FALSE(feed_.Pick(now_ns_)) << i;
     Ready(another, 3);
@@ -393,46 +395,36 @@ TEST_F(ShortestJobs, NotEvenWhereOthersFillTheGpuMeanwhile) {
 }
 
 TEST_F(ShortestJobs, NobodyWaitsForAKernelThatDoesNotEnd) {
-  const auto quick = Client(0), slow = Client(1);
-  TeachJobs(quick, 1, 10 * kUs);
-  TeachJobs(slow, 2, 500 * kUs);
-  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
-  Ready(slow, 2);
+  TeachBoth();
+  EXPECT_EQ(Fill(quick_, 1, 0.1, 1), 1);
+  Ready(slow_, 2);
   EXPECT_FALSE(feed_.Pick(now_ns_ + kMs));
   EXPECT_TRUE(feed_.Pick(now_ns_ + 3 * kMs));
 }
 
 TEST_F(ShortestJobs, WhatIsShortIsNotHeld) {
-  const auto quick = Client(0), slow = Client(1);
-  TeachJobs(quick, 1, 10 * kUs);
-  TeachJobs(slow, 2, 15 * kUs);
-  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
-  Ready(slow, 2);
+  TeachBoth(10 * kUs, 15 * kUs);
+  EXPECT_EQ(Fill(quick_, 1, 0.1, 1), 1);
+  Ready(slow_, 2);
   EXPECT_TRUE(feed_.Pick(now_ns_));
 }
 
 TEST_F(ShortestJobs, WhatLeavesRoomRunsBesideTheShorterJob) {
-  const auto quick = Client(0), slow = Client(1);
-  TeachJobs(quick, 1, 10 * kUs);
-  TeachJobs(slow, 2, 500 * kUs);
-  EXPECT_EQ(Fill(quick, 1, 0.1, 1), 1);
-  EXPECT_EQ(Fill(slow, 2, 0.5, 1), 1);
+  TeachBoth();
+  EXPECT_EQ(Fill(quick_, 1, 0.1, 1), 1);
+  EXPECT_EQ(Fill(slow_, 2, 0.5, 1), 1);
 }
 
 TEST_F(ShortestJobs, TheShorterJobDoesNotWaitForTheLongerOne) {
-  const auto quick = Client(0), slow = Client(1);
-  TeachJobs(quick, 1, 10 * kUs);
-  TeachJobs(slow, 2, 500 * kUs);
-  EXPECT_EQ(Fill(slow, 2, 0.5, 1), 1);
-  EXPECT_EQ(Fill(quick, 1, 1, 1), 1);
+  TeachBoth();
+  EXPECT_EQ(Fill(slow_, 2, 0.5, 1), 1);
+  EXPECT_EQ(Fill(quick_, 1, 1, 1), 1);
 }
 
 TEST_F(ShortestJobs, NobodyWaitsForAJobOfWhichNothingMoreComes) {
-  const auto quick = Client(0), slow = Client(1);
-  TeachJobs(quick, 1, 10 * kUs);
-  TeachJobs(slow, 2, 500 * kUs);
-  EXPECT_EQ(Fill(quick, 1, 0.1, 2), 2);
-  EXPECT_EQ(Fill(slow, 2, 1, 1), 1);
+  TeachBoth();
+  EXPECT_EQ(Fill(quick_, 1, 0.1, 2), 2);
+  EXPECT_EQ(Fill(slow_, 2, 1, 1), 1);
 }
 
 class ClassesWithABound : public CommandFeedTest {

@@ -3,6 +3,7 @@ what they say together."""
 import dataclasses
 import statistics
 
+NATIVE_AND_PAELLA = "native | Paella"
 MIN_PAIRS = 5  # fewer give an impression, and no verdict
 
 
@@ -44,8 +45,15 @@ def quartiles(values: list[float]) -> tuple[float, float] | None:
     return low, high
 
 
-def table(summaries: list[dict]) -> list[str]:
-    lines = ["| workload | unit | native | Paella | ratio (quartiles) | target | met | note |",
+def document(machine: dict, command: str, summaries: list[dict], columns: str = NATIVE_AND_PAELLA) -> str:
+    """What is written down: the machine, the command, the table."""
+    described = ", ".join(f"{key} {value}" for key, value in machine.items())
+    return "\n".join([described, "", "    " + command, "", *table(summaries, columns), ""])
+
+
+def table(summaries: list[dict], columns: str = NATIVE_AND_PAELLA) -> list[str]:
+    """`columns` names the two of a pair."""
+    lines = [f"| workload | unit | {columns} | ratio (quartiles) | target | met | note |",
              "|---|---|---|---|---|---|---|---|"]
     return lines + [_line(summary) for summary in summaries]
 
